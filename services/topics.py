@@ -39,7 +39,7 @@ AUDIENCE_BATCHES = Topic("audience-batches", AudienceBatch, "segments", ("delive
 AUDIENCE_TOTALS = Topic("audience-totals", AudienceTotals, "segments", ("campaigns", "delivery"), 4, 7 * DAY_MS)
 MESSAGE_OUTCOMES = Topic("message-outcomes", OutcomeBatch, "delivery", ("analytics",), 8, 7 * DAY_MS)
 ENDPOINT_RETIRED = Topic("endpoint-retired", EndpointsRetired, "delivery", ("segments",), 4, 7 * DAY_MS)
-RUN_ENDED = Topic("run-ended", RunEnded, "delivery", ("campaigns", "analytics"), 4, 7 * DAY_MS)
+RUN_ENDED = Topic("run-ended", RunEnded, "delivery", ("analytics",), 4, 7 * DAY_MS)
 RUN_COUNTED = Topic("run-counted", RunCounted, "analytics", ("campaigns",), 4, 7 * DAY_MS)
 
 TOPICS: tuple[Topic, ...] = (

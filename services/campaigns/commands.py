@@ -1,0 +1,130 @@
+"""Owns pause, resume and cancel: the intent is committed, delivery is told, and only its answer makes it true.
+
+Never answers before delivery has committed. Surely not received: the intent is withdrawn and nothing changed. Answer
+lost: Unavailable too, and the same epoch is repeated until it is answered, then it takes effect. Epochs are not reused.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+import grpc
+from carillon.delivery.v1.control_service_pb2 import (
+    CONTROL_STATE_ACTIVE,
+    CONTROL_STATE_CANCELLED,
+    CONTROL_STATE_PAUSED,
+    SetControlRequest,
+)
+from carillon.delivery.v1.control_service_pb2_grpc import ControlServiceStub
+
+from services.campaigns import repository
+from services.campaigns.domain.campaign import SENDING, TRANSITIONS, Campaign, State, Step
+from services.campaigns.use_cases import announce, not_found
+from services.runtime.clock import Clock
+from services.runtime.database import Database, Transaction
+from services.runtime.errors import Unavailable
+from services.runtime.identity import Caller
+
+REPEAT_AFTER = datetime.timedelta(seconds=3)
+SECONDS = 4.0
+CONTROL = {
+    State.ACTIVE: CONTROL_STATE_ACTIVE,
+    State.PAUSED: CONTROL_STATE_PAUSED,
+    State.CANCELLED: CONTROL_STATE_CANCELLED,
+}
+STEPS = {State.ACTIVE: Step.RESUME, State.PAUSED: Step.PAUSE, State.CANCELLED: Step.CANCEL}
+SURELY_NOT_RECEIVED = "failed to connect"  # what gRPC says when it never had a connection
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command that delivery has to be told; None where nobody has to be told anything."""
+
+    campaign: Campaign
+    epoch: int | None
+
+
+class Commands:
+    """Pause, resume, cancel."""
+
+    def __init__(self, *, database: Database, delivery: ControlServiceStub, clock: Clock) -> None:
+        self._database = database
+        self._delivery = delivery
+        self._clock = clock
+
+    async def carry_out(self, *, caller: Caller, project: bytes | None, campaign: bytes, wanted: State) -> Campaign:
+        """Bring the campaign into the wanted state. Raises Conflict from a state that does not allow it."""
+        order = await self._intend(caller=caller, project=project, campaign=campaign, wanted=wanted)
+        if order.epoch is None:
+            return order.campaign
+        try:
+            await self._tell(order.campaign, order.epoch, wanted)
+        except grpc.aio.AioRpcError as error:
+            if SURELY_NOT_RECEIVED in (error.details() or ""):
+                await self._withdraw(order.campaign.id, order.epoch)
+            raise Unavailable("DELIVERY_UNAVAILABLE", "Delivery is restarting; try again.") from error
+        return await self._take_effect(order.campaign.id, order.epoch, wanted)
+
+    async def repeat_unanswered(self) -> None:
+        """Repeat every command whose answer was lost; called now and then."""
+
+        async def work(tx: Transaction) -> list[Campaign]:
+            return await repository.find_wanting(tx, older_than=self._clock.now() - REPEAT_AFTER)
+
+        for campaign in await self._database.transaction(work):
+            wanted = campaign.wanted
+            if wanted is not None:
+                await self._tell(campaign, campaign.epoch, wanted)
+                await self._take_effect(campaign.id, campaign.epoch, wanted)
+
+    async def _intend(self, *, caller: Caller, project: bytes | None, campaign: bytes, wanted: State) -> Order:
+        async def work(tx: Transaction) -> Order:
+            found = await repository.find(tx, tenant=caller.tenant(), campaign=campaign, lock=True)
+            if found is None or project not in (None, found.project) or not caller.may_use(found.project):
+                raise not_found()
+            was = found.state
+            if was is wanted and found.wanted is None:
+                return Order(found, None)
+            if was not in SENDING or (was, STEPS[wanted]) not in TRANSITIONS:
+                found.apply(STEPS[wanted], now=self._clock.now())  # a draft is cancelled here, the rest refused
+                found.final = True
+                await repository.save(tx, found)
+                await announce(tx, found)
+                return Order(found, None)
+            epoch = found.command(wanted)
+            found.updated_at = self._clock.now()
+            await repository.save(tx, found)
+            return Order(found, epoch)
+
+        return await self._database.transaction(work)
+
+    async def _tell(self, campaign: Campaign, epoch: int, wanted: State) -> None:
+        request = SetControlRequest(tenant=campaign.tenant, campaign=campaign.id, epoch=epoch, state=CONTROL[wanted])
+        await self._delivery.SetControl(request, timeout=SECONDS)
+
+    async def _take_effect(self, campaign: bytes, epoch: int, wanted: State) -> Campaign:
+        """Make it true, unless a later command, or the end of the run, was quicker."""
+
+        async def work(tx: Transaction) -> Campaign:
+            found = await repository.find(tx, tenant=None, campaign=campaign, lock=True)
+            if found is None:
+                raise not_found()
+            if found.epoch == epoch and found.wanted is wanted:
+                found.wanted = None
+                if found.state in SENDING:
+                    found.apply(STEPS[wanted], now=self._clock.now())
+                    await announce(tx, found)
+                await repository.save(tx, found)
+            return found
+
+        return await self._database.transaction(work)
+
+    async def _withdraw(self, campaign: bytes, epoch: int) -> None:
+        async def work(tx: Transaction) -> None:
+            found = await repository.find(tx, tenant=None, campaign=campaign, lock=True)
+            if found is not None and found.epoch == epoch:
+                found.wanted = None
+                await repository.save(tx, found)
+
+        await self._database.transaction(work)

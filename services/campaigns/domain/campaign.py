@@ -1,0 +1,178 @@
+"""Owns a campaign's life: its states, the one table of what may follow what, and what each step does to it.
+
+Never knows time, storage or transport: the instant and new ids come in as arguments.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.campaigns.domain.content import PushContent, check_push, check_push_can_start, check_text
+from services.campaigns.domain.utm import Utm
+from services.runtime.errors import Conflict, Invalid
+
+PUSH = 1  # carillon.segments.v1.Channel
+
+
+class State(enum.IntEnum):
+    """As carillon.campaigns.v1.Campaign.State."""
+
+    DRAFT = 1
+    SCHEDULED = 2
+    ACTIVE = 3
+    PAUSED = 4
+    COMPLETED = 5
+    CANCELLED = 6
+    FAILED = 7
+    ARCHIVED = 8
+
+
+class Step(enum.Enum):
+    """What can happen to a campaign."""
+
+    SCHEDULE = "scheduled"
+    LAUNCH = "started"
+    PAUSE = "paused"
+    RESUME = "resumed"
+    CANCEL = "cancelled"
+    COMPLETE = "completed"
+    FAIL = "failed"
+
+
+TRANSITIONS: Mapping[tuple[State, Step], State] = {
+    (State.DRAFT, Step.SCHEDULE): State.SCHEDULED,
+    (State.DRAFT, Step.LAUNCH): State.ACTIVE,
+    (State.SCHEDULED, Step.LAUNCH): State.ACTIVE,
+    (State.ACTIVE, Step.PAUSE): State.PAUSED,
+    (State.PAUSED, Step.RESUME): State.ACTIVE,
+    (State.DRAFT, Step.CANCEL): State.CANCELLED,
+    (State.SCHEDULED, Step.CANCEL): State.CANCELLED,
+    (State.ACTIVE, Step.CANCEL): State.CANCELLED,
+    (State.PAUSED, Step.CANCEL): State.CANCELLED,
+    (State.ACTIVE, Step.COMPLETE): State.COMPLETED,
+    (State.PAUSED, Step.COMPLETE): State.COMPLETED,
+    (State.ACTIVE, Step.FAIL): State.FAILED,
+    (State.PAUSED, Step.FAIL): State.FAILED,
+    # Said twice is said once.
+    (State.PAUSED, Step.PAUSE): State.PAUSED,
+    (State.ACTIVE, Step.RESUME): State.ACTIVE,
+    (State.CANCELLED, Step.CANCEL): State.CANCELLED,
+}
+ENDED = frozenset({State.COMPLETED, State.CANCELLED, State.FAILED, State.ARCHIVED})
+SENDING = frozenset({State.ACTIVE, State.PAUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom it is for: a saved segment's id, or a serialized carillon.segments.v1.Filter; exactly one is not None."""
+
+    segment: bytes | None = None
+    filter: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What the author wrote."""
+
+    display_name: str
+    channels: tuple[int, ...] = ()
+    audience: Audience | None = None
+    content: PushContent | None = None
+    immediate: bool = False
+    start_at: datetime.datetime | None = None
+    time_zone: str = ""
+    utm: Utm = field(default_factory=Utm)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    vendor_fields: str = ""
+
+    def check(self) -> None:
+        """Everything that is there is within its limits."""
+        check_text(self.display_name, field="display_name", most=200, least=1)
+        if self.content is not None:
+            check_push(self.content, field="push_content")
+        for name in ("source", "medium", "campaign", "term", "content"):
+            check_text(getattr(self.utm, name), field=f"utm.{name}", most=200)
+        if len(self.labels) > 20:
+            raise Invalid("TOO_MANY_LABELS", "At most 20 labels.", field="labels")
+        for key, value in self.labels.items():
+            check_text(key, field="labels", most=64, least=1)
+            check_text(value, field=f"labels.{key}", most=200)
+        check_text(self.vendor_fields, field="vendor_fields", most=16_384)
+
+    def check_can_start(self) -> None:
+        """Everything that a start needs is there."""
+        if not self.channels:
+            raise Invalid("FIELD_REQUIRED", "At least one channel is needed.", field="channels")
+        if self.audience is None:
+            raise Invalid("FIELD_REQUIRED", "An audience is needed.", field="audience")
+        if PUSH in self.channels:
+            check_push_can_start(self.content, field="push_content")
+
+
+@dataclass(slots=True)
+class Campaign:
+    """One campaign. `queued` is what it is to send; `epoch` numbers the commands that delivery was given."""
+
+    id: bytes
+    tenant: bytes
+    project: bytes
+    definition: Definition
+    state: State
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+    revision: int = 1
+    queued: int = 0
+    epoch: int = 0
+    wanted: State | None = None  # what delivery was told, until its answer is known
+    failure_reason: str = ""
+    started_at: datetime.datetime | None = None
+    ended_at: datetime.datetime | None = None
+    final: bool = False
+
+    def apply(self, step: Step, *, now: datetime.datetime) -> None:
+        """Go where the table says, or Conflict with the reason."""
+        target = TRANSITIONS.get((self.state, step))
+        if target is None:
+            raise Conflict(
+                f"CAMPAIGN_NOT_{_VERBS[step]}",
+                f"A campaign that is {self.state.name} cannot be {step.value}.",
+                metadata={"state": self.state.name},
+            )
+        if target is self.state:
+            return
+        self.state = target
+        self.changed(now=now)
+        if target is State.ACTIVE and self.started_at is None:
+            self.started_at = now
+        if target in ENDED and self.ended_at is None:
+            self.ended_at = now
+
+    def changed(self, *, now: datetime.datetime) -> None:
+        """Something that others are told of is different now."""
+        self.revision += 1
+        self.updated_at = now
+
+    def command(self, wanted: State) -> int:
+        """Number a command to delivery; the epoch is used up even if the command is withdrawn."""
+        self.epoch += 1
+        self.wanted = wanted
+        return self.epoch
+
+    @property
+    def etag(self) -> str:
+        """Changes with every change."""
+        return f'"{self.revision}"'
+
+
+_VERBS = {
+    Step.SCHEDULE: "SCHEDULABLE",
+    Step.LAUNCH: "STARTABLE",
+    Step.PAUSE: "PAUSABLE",
+    Step.RESUME: "RESUMABLE",
+    Step.CANCEL: "CANCELLABLE",
+    Step.COMPLETE: "COMPLETABLE",
+    Step.FAIL: "FAILABLE",
+}

@@ -1,0 +1,173 @@
+"""Owns the gRPC side: read the request, do it, answer.
+
+Never holds a rule of the domain.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import AsyncIterator
+from typing import Any
+
+from carillon.campaigns.v1 import campaigns_pb2 as pb
+from carillon.campaigns.v1 import campaigns_service_pb2 as api
+from carillon.campaigns.v1.campaigns_service_pb2_grpc import CampaignsServiceServicer
+from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
+from carillon.feeds.v1 import run_feed_service_pb2 as feed
+from carillon.feeds.v1.run_feed_service_pb2_grpc import RunFeedServiceServicer
+
+from services import names
+from services.campaigns import messages, repository
+from services.campaigns.audiences import Audiences
+from services.campaigns.commands import Commands
+from services.campaigns.domain.campaign import Campaign, State
+from services.campaigns.use_cases import AudienceSize, UseCases
+from services.projects import Projects
+from services.runtime.database import Database, Transaction
+from services.runtime.errors import Invalid
+from services.runtime.identity import current_caller
+
+MOST_PER_PAGE = 1000
+OPEN_RUNS_AT_ONCE = 10_000
+Context = Any
+
+
+def page_token(last: bytes) -> str:
+    """Where the next page begins."""
+    return base64.urlsafe_b64encode(last).decode()
+
+
+def read_page(size: int, token: str, *, default: int) -> tuple[int, bytes | None]:
+    """(how many, older than which id)."""
+    if size < 0:
+        raise Invalid("PAGE_SIZE_INVALID", "A page has at least one item.", field="page_size")
+    try:
+        before = base64.urlsafe_b64decode(token.encode()) if token else None
+    except (binascii.Error, ValueError) as error:
+        raise Invalid("PAGE_TOKEN_INVALID", "This is no page token.", field="page_token") from error
+    if before is not None and len(before) != 12:
+        raise Invalid("PAGE_TOKEN_INVALID", "This is no page token.", field="page_token")
+    return min(size or default, MOST_PER_PAGE), before
+
+
+class CampaignsApi(CampaignsServiceServicer):
+    """carillon.campaigns.v1.CampaignsService."""
+
+    def __init__(self, *, use_cases: UseCases, commands: Commands, audiences: Audiences, projects: Projects) -> None:
+        self._use_cases = use_cases
+        self._commands = commands
+        self._audiences = audiences
+        self._projects = projects
+
+    async def CreateCampaign(self, request: api.CreateCampaignRequest, context: Context) -> pb.Campaign:
+        """Make a campaign, and launch or schedule it where it says so."""
+        caller = current_caller()
+        project = names.split_project(request.parent)
+        await self._projects.require(caller, project)
+        definition = messages.definition_from(request.campaign)
+        definition.check()
+        size: AudienceSize | None = None
+        if definition.immediate or definition.start_at is not None:
+            definition.check_can_start()
+            size = await self._audiences.measure(project=project, definition=definition)
+        campaign = await self._use_cases.create(
+            tenant=caller.tenant(), project=project, definition=definition, size=size
+        )
+        return messages.campaign_to(campaign)
+
+    async def GetCampaign(self, request: api.GetCampaignRequest, context: Context) -> pb.Campaign:
+        """Answer a campaign."""
+        return messages.campaign_to(await self._get(request.name))
+
+    async def ListCampaigns(self, request: api.ListCampaignsRequest, context: Context) -> api.ListCampaignsResponse:
+        """Answer a page, newest first."""
+        caller = current_caller()
+        project = names.split_project(request.parent)
+        await self._projects.require(caller, project)
+        limit, before = read_page(request.page_size, request.page_token, default=20)
+        found = await self._use_cases.list_page(tenant=caller.tenant(), project=project, before=before, limit=limit + 1)
+        return api.ListCampaignsResponse(
+            campaigns=[messages.campaign_to(campaign) for campaign in found[:limit]],
+            next_page_token=page_token(found[limit - 1].id) if len(found) > limit else "",
+        )
+
+    async def StartCampaign(self, request: api.StartCampaignRequest, context: Context) -> pb.Campaign:
+        """Launch it now."""
+        campaign = await self._get(request.name)
+        campaign.definition.check_can_start()
+        size = await self._audiences.measure(project=campaign.project, definition=campaign.definition)
+        started = await self._use_cases.start(
+            caller=current_caller(), project=campaign.project, campaign=campaign.id, etag=request.etag, size=size
+        )
+        return messages.campaign_to(started)
+
+    async def PauseCampaign(self, request: api.PauseCampaignRequest, context: Context) -> pb.Campaign:
+        """Hold it."""
+        return await self._carry_out(request.name, State.PAUSED)
+
+    async def ResumeCampaign(self, request: api.ResumeCampaignRequest, context: Context) -> pb.Campaign:
+        """Let it go on."""
+        return await self._carry_out(request.name, State.ACTIVE)
+
+    async def CancelCampaign(self, request: api.CancelCampaignRequest, context: Context) -> pb.Campaign:
+        """End it."""
+        return await self._carry_out(request.name, State.CANCELLED)
+
+    async def ListRuns(self, request: api.ListRunsRequest, context: Context) -> api.ListRunsResponse:
+        """Answer a page of runs, newest first."""
+        project, campaign = names.split(request.parent, "projects", "campaigns", field="parent")
+        assert campaign is not None
+        limit, before = read_page(request.page_size, request.page_token, default=100)
+        found, runs = await self._use_cases.list_runs(
+            caller=current_caller(), project=project, campaign=campaign, before=before, limit=limit + 1
+        )
+        return api.ListRunsResponse(
+            runs=[messages.run_to(run, found.project) for run in runs[:limit]],
+            next_page_token=page_token(runs[limit - 1].id) if len(runs) > limit else "",
+        )
+
+    async def _get(self, name: str) -> Campaign:
+        project, campaign = names.split(name, "projects", "campaigns")
+        assert campaign is not None
+        return await self._use_cases.get(caller=current_caller(), project=project, campaign=campaign)
+
+    async def _carry_out(self, name: str, wanted: State) -> pb.Campaign:
+        project, campaign = names.split(name, "projects", "campaigns")
+        assert campaign is not None
+        return messages.campaign_to(
+            await self._commands.carry_out(caller=current_caller(), project=project, campaign=campaign, wanted=wanted)
+        )
+
+
+class RunFeed(RunFeedServiceServicer):
+    """carillon.feeds.v1.RunFeedService: the facts of campaign-lifecycle, a second time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def StreamOpenRuns(
+        self, request: feed.StreamOpenRunsRequest, context: Context
+    ) -> AsyncIterator[feed.StreamOpenRunsResponse]:
+        """All runs that have not ended, and how their campaigns stand."""
+
+        async def work(tx: Transaction) -> tuple[list[tuple[bytes, bytes, bytes]], list[Campaign]]:
+            runs = await repository.open_runs(tx, limit=OPEN_RUNS_AT_ONCE)
+            return runs, await repository.find_many(tx, list({campaign for _, campaign, _ in runs}))
+
+        runs, campaigns = await self._database.transaction(work)
+        for campaign in campaigns:
+            yield feed.StreamOpenRunsResponse(fact=messages.state_changed(campaign))
+        for _, _, fact in runs:
+            yield feed.StreamOpenRunsResponse(fact=CampaignLifecycle.FromString(fact))
+
+    async def BatchGetStates(
+        self, request: feed.BatchGetStatesRequest, context: Context
+    ) -> feed.BatchGetStatesResponse:
+        """How these campaigns stand."""
+
+        async def work(tx: Transaction) -> list[Campaign]:
+            return await repository.find_many(tx, list(request.campaigns)[:MOST_PER_PAGE])
+
+        found = await self._database.transaction(work)
+        return feed.BatchGetStatesResponse(facts=[messages.state_changed(campaign) for campaign in found])

@@ -1,0 +1,81 @@
+"""Owns this process' wiring: the only place that chooses real parts."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+import grpc
+from carillon.accounts.v1.accounts_service_pb2_grpc import AccountsServiceStub
+from carillon.campaigns.v1.campaigns_service_pb2_grpc import add_CampaignsServiceServicer_to_server
+from carillon.delivery.v1.control_service_pb2_grpc import ControlServiceStub
+from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
+from carillon.feeds.v1.run_feed_service_pb2_grpc import add_RunFeedServiceServicer_to_server
+from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceStub
+
+from services.campaigns.audiences import Audiences
+from services.campaigns.commands import Commands
+from services.campaigns.grpc_api import CampaignsApi, RunFeed
+from services.campaigns.scheduler import Scheduler
+from services.campaigns.settings import CampaignsSettings
+from services.campaigns.subscriptions import Reactions
+from services.campaigns.use_cases import SCHEDULE_CHANNEL, UseCases
+from services.projects import Projects
+from services.runtime.chassis import Chassis
+from services.runtime.clock import SystemClock
+from services.runtime.process import Part, run_process
+from services.runtime.pull import Pull
+from services.runtime.settings import read_settings
+from services.topics import TOPICS
+
+REPEAT_SECONDS = 3.0
+
+
+def build(settings: CampaignsSettings) -> Sequence[Part]:
+    """The parts of the process, in the order of their start."""
+    clock = SystemClock()
+    chassis = Chassis(settings, service="campaigns")
+    database = chassis.database
+    use_cases = UseCases(
+        database=database, clock=clock, lifetime=datetime.timedelta(seconds=settings.message_lifetime_seconds)
+    )
+    audiences = Audiences(SegmentsServiceStub(chassis.channel(settings.segments)))
+    commands = Commands(database=database, delivery=ControlServiceStub(chassis.channel(settings.delivery)), clock=clock)
+    reactions = Reactions(
+        database=database, use_cases=use_cases, ledger=LedgerFeedServiceStub(chassis.channel(settings.analytics))
+    )
+    projects = Projects(AccountsServiceStub(chassis.channel(settings.gateway)))
+    api = CampaignsApi(use_cases=use_cases, commands=commands, audiences=audiences, projects=projects)
+    scheduler = Scheduler(
+        database=database,
+        use_cases=use_cases,
+        audiences=audiences,
+        clock=clock,
+        wake=chassis.notifications.listen(SCHEDULE_CHANNEL),
+    )
+
+    def register(server: grpc.aio.Server) -> None:
+        add_CampaignsServiceServicer_to_server(api, server)
+        add_RunFeedServiceServicer_to_server(RunFeed(database), server)
+
+    return chassis.parts(
+        topics=TOPICS,
+        subscriptions=reactions.subscriptions(),
+        grpc_services=["carillon.campaigns.v1.CampaignsService", "carillon.feeds.v1.RunFeedService"],
+        register=register,
+        own=[
+            scheduler,
+            Pull(hop="unanswered commands", ask=commands.repeat_unanswered, seconds=REPEAT_SECONDS),
+            chassis.pull("analytics' counted runs", reactions.pull_counted),
+        ],
+    )
+
+
+def main() -> None:
+    """Run the service until it is told to stop."""
+    settings = read_settings(CampaignsSettings)
+    run_process(name="campaigns", log_level=settings.log_level, build=lambda: build(settings))
+
+
+if __name__ == "__main__":
+    main()

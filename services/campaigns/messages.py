@@ -1,0 +1,185 @@
+"""Owns translating between the domain and protos: definitions, campaigns, runs, and the events that tell of them.
+
+Never decides anything: what is wrong with a definition, the domain says.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from carillon.campaigns.v1 import campaigns_pb2 as pb
+from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RunStarted, StateChanged
+from carillon.segments.v1 import segments_pb2
+from carillon.segments.v1.filter_pb2 import Filter
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services import names
+from services.campaigns.domain.campaign import Audience, Campaign, Definition
+from services.campaigns.domain.content import PushAction, PushContent
+from services.campaigns.domain.run import Run
+from services.campaigns.domain.utm import Utm, with_utm
+from services.runtime.errors import Invalid
+
+UTM_FIELDS = ("source", "medium", "campaign", "term", "content")
+
+
+def instant(value: datetime.datetime) -> Timestamp:
+    """A Timestamp of an aware datetime."""
+    stamp = Timestamp()
+    stamp.FromDatetime(value)
+    return stamp
+
+
+def definition_from(message: pb.Campaign) -> Definition:
+    """What the author wrote. Raises Invalid for an instant that is none and NotFound for a segment's name that is none."""
+    return Definition(
+        display_name=message.display_name,
+        channels=tuple(dict.fromkeys(message.channels)),
+        audience=_audience_from(message.audience) if message.HasField("audience") else None,
+        content=content_from(message.push_content) if message.HasField("push_content") else None,
+        immediate=message.schedule.immediate,
+        start_at=_start_from(message.schedule),
+        time_zone=message.schedule.time_zone,
+        utm=Utm(**{field: getattr(message.utm, field) for field in UTM_FIELDS}),
+        labels=dict(message.labels),
+        vendor_fields=message.vendor_fields,
+    )
+
+
+def _start_from(schedule: pb.Schedule) -> datetime.datetime | None:
+    if schedule.WhichOneof("kind") != "start_time":
+        return None
+    try:
+        return schedule.start_time.ToDatetime(tzinfo=datetime.UTC)
+    except (ValueError, OverflowError) as error:
+        raise Invalid("TIME_INVALID", "This is no instant.", field="schedule.start_time") from error
+
+
+def _audience_from(message: segments_pb2.Audience) -> Audience | None:
+    kind = message.WhichOneof("kind")
+    if kind == "segment":
+        segment = names.split(message.segment, "projects", "segments", field="audience.segment")[1]
+        return Audience(segment=segment)
+    if kind == "filter":
+        return Audience(filter=message.filter.SerializeToString(deterministic=True))
+    return None
+
+
+def audience_to(audience: Audience, project: bytes) -> segments_pb2.Audience:
+    """The proto of an audience."""
+    if audience.segment is not None:
+        return segments_pb2.Audience(segment=names.join(("projects", project), ("segments", audience.segment)))
+    return segments_pb2.Audience(filter=Filter.FromString(audience.filter or b""))
+
+
+def content_from(message: pb.PushContent) -> PushContent:
+    """The domain's content."""
+    return PushContent(
+        title=message.title,
+        body=message.body,
+        icon_url=message.icon_url,
+        image_url=message.image_url,
+        click_url=message.click_url,
+        actions=tuple(PushAction(action=item.action, title=item.title, url=item.url) for item in message.actions),
+    )
+
+
+def content_to(content: PushContent) -> pb.PushContent:
+    """The proto of a content."""
+    return pb.PushContent(
+        title=content.title,
+        body=content.body,
+        icon_url=content.icon_url,
+        image_url=content.image_url,
+        click_url=content.click_url,
+        actions=[pb.PushAction(action=item.action, title=item.title, url=item.url) for item in content.actions],
+    )
+
+
+def definition_to(definition: Definition, project: bytes) -> pb.Campaign:
+    """A Campaign with nothing but what the author wrote; also how a definition is stored."""
+    message = pb.Campaign(
+        display_name=definition.display_name,
+        channels=definition.channels,  # type: ignore[arg-type]
+        labels=definition.labels,
+        vendor_fields=definition.vendor_fields,
+    )
+    if definition.audience is not None:
+        message.audience.CopyFrom(audience_to(definition.audience, project))
+    if definition.content is not None:
+        message.push_content.CopyFrom(content_to(definition.content))
+    if definition.immediate:
+        message.schedule.immediate = True
+    elif definition.start_at is not None:
+        message.schedule.start_time.FromDatetime(definition.start_at)
+    if definition.time_zone:
+        message.schedule.time_zone = definition.time_zone
+    if definition.utm != Utm():
+        message.utm.CopyFrom(pb.Utm(**{field: getattr(definition.utm, field) for field in UTM_FIELDS}))
+    return message
+
+
+def campaign_to(campaign: Campaign) -> pb.Campaign:
+    """The whole resource."""
+    message = definition_to(campaign.definition, campaign.project)
+    message.name = names.join(("projects", campaign.project), ("campaigns", campaign.id))
+    message.state = int(campaign.state)  # type: ignore[assignment]
+    message.failure_reason = campaign.failure_reason
+    message.queued_message_count = campaign.queued
+    message.etag = campaign.etag
+    message.create_time.FromDatetime(campaign.created_at)
+    message.update_time.FromDatetime(campaign.updated_at)
+    if campaign.started_at:
+        message.start_time.FromDatetime(campaign.started_at)
+    if campaign.ended_at:
+        message.end_time.FromDatetime(campaign.ended_at)
+    return message
+
+
+def run_to(run: Run, project: bytes) -> pb.Run:
+    """The run's resource."""
+    message = pb.Run(
+        name=names.join(("projects", project), ("campaigns", run.campaign), ("runs", run.id)),
+        state=int(run.state),  # type: ignore[arg-type]
+        contact_count=run.contact_count,
+        message_count=run.message_count,
+        start_time=instant(run.started_at),
+    )
+    if run.ended_at:
+        message.end_time.FromDatetime(run.ended_at)
+    return message
+
+
+def state_changed(campaign: Campaign) -> CampaignLifecycle:
+    """The fact that the campaign is as it is now."""
+    return CampaignLifecycle(
+        tenant=campaign.tenant,
+        project=campaign.project,
+        campaign=campaign.id,
+        state_changed=StateChanged(
+            revision=campaign.revision,
+            state=int(campaign.state),  # type: ignore[arg-type]
+            queued_message_count=campaign.queued,
+            change_time=instant(campaign.updated_at),
+            final=campaign.final,
+        ),
+    )
+
+
+def run_started(campaign: Campaign, run: Run, *, lifetime: datetime.timedelta) -> CampaignLifecycle:
+    """The fact that a run of the campaign started, with all that the others need."""
+    definition = campaign.definition
+    started = RunStarted(
+        run=run.id,
+        identity_run=run.id,
+        channels=definition.channels,  # type: ignore[arg-type]
+        start_time=instant(run.started_at),
+        expire_time=instant(run.started_at + lifetime),
+    )
+    if definition.audience is not None:
+        started.audience.CopyFrom(audience_to(definition.audience, campaign.project))
+    if definition.content is not None:
+        started.push_content.CopyFrom(content_to(with_utm(definition.content, definition.utm)))
+    return CampaignLifecycle(
+        tenant=campaign.tenant, project=campaign.project, campaign=campaign.id, run_started=started
+    )

@@ -1,0 +1,195 @@
+"""Owns this service's rows: the only place that asks its tables.
+
+Never commits: each function works inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from carillon.campaigns.v1 import campaigns_pb2 as pb
+
+from services.campaigns import messages
+from services.campaigns.domain.campaign import Campaign, State
+from services.campaigns.domain.run import Run, RunState
+from services.campaigns.tables import campaign as campaign_table
+from services.campaigns.tables import run as run_table
+from services.runtime.database import Transaction
+
+
+def _campaign(row: sa.Row[Any]) -> Campaign:
+    return Campaign(
+        id=row.id,
+        tenant=row.tenant,
+        project=row.project,
+        definition=messages.definition_from(pb.Campaign.FromString(row.definition)),
+        state=State(row.state),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        revision=row.revision,
+        queued=row.queued,
+        epoch=row.epoch,
+        wanted=None if row.wanted is None else State(row.wanted),
+        failure_reason=row.failure_reason,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        final=row.final,
+    )
+
+
+def _values(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "id": campaign.id,
+        "tenant": campaign.tenant,
+        "project": campaign.project,
+        "display_name": campaign.definition.display_name,
+        "definition": messages.definition_to(campaign.definition, campaign.project).SerializeToString(),
+        "labels": dict(campaign.definition.labels),
+        "state": int(campaign.state),
+        "failure_reason": campaign.failure_reason,
+        "revision": campaign.revision,
+        "queued": campaign.queued,
+        "epoch": campaign.epoch,
+        "wanted": campaign.wanted,
+        "final": campaign.final,
+        "start_at": campaign.definition.start_at,
+        "created_at": campaign.created_at,
+        "updated_at": campaign.updated_at,
+        "started_at": campaign.started_at,
+        "ended_at": campaign.ended_at,
+    }
+
+
+async def add(tx: Transaction, campaign: Campaign) -> None:
+    """Store a new campaign."""
+    await tx.execute(sa.insert(campaign_table).values(_values(campaign)))
+
+
+async def save(tx: Transaction, campaign: Campaign) -> None:
+    """Store a campaign that was read for update."""
+    await tx.execute(sa.update(campaign_table).where(campaign_table.c.id == campaign.id).values(_values(campaign)))
+
+
+async def find(tx: Transaction, *, tenant: bytes | None, campaign: bytes, lock: bool = False) -> Campaign | None:
+    """The campaign, if it is this tenant's (None: any tenant's); with `lock`, nobody else changes it meanwhile."""
+    statement = sa.select(campaign_table).where(campaign_table.c.id == campaign)
+    if tenant is not None:
+        statement = statement.where(campaign_table.c.tenant == tenant)
+    if lock:
+        statement = statement.with_for_update()
+    row = (await tx.execute(statement)).one_or_none()
+    return None if row is None else _campaign(row)
+
+
+async def list_page(
+    tx: Transaction, *, tenant: bytes, project: bytes, before: bytes | None, limit: int
+) -> list[Campaign]:
+    """Campaigns of the project, newest first, older than `before`."""
+    table = campaign_table.c
+    statement = sa.select(campaign_table).where(table.tenant == tenant, table.project == project)
+    if before is not None:
+        statement = statement.where(table.id < before)
+    rows = await tx.execute(statement.order_by(table.id.desc()).limit(limit))
+    return [_campaign(row) for row in rows]
+
+
+async def find_many(tx: Transaction, campaigns: Sequence[bytes]) -> list[Campaign]:
+    """Those of these campaigns that exist, of any tenant."""
+    rows = await tx.execute(sa.select(campaign_table).where(campaign_table.c.id.in_(campaigns)))
+    return [_campaign(row) for row in rows]
+
+
+async def lock_due(tx: Transaction, *, now: datetime.datetime, limit: int) -> list[Campaign]:
+    """Scheduled campaigns whose time has come and that no other process is starting."""
+    table = campaign_table.c
+    rows = await tx.execute(
+        sa.select(campaign_table)
+        .where(table.state == int(State.SCHEDULED), table.start_at <= now)
+        .order_by(table.start_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [_campaign(row) for row in rows]
+
+
+async def next_start(tx: Transaction) -> datetime.datetime | None:
+    """When the next scheduled campaign starts."""
+    table = campaign_table.c
+    return (
+        await tx.execute(sa.select(sa.func.min(table.start_at)).where(table.state == int(State.SCHEDULED)))
+    ).scalar()
+
+
+async def find_wanting(tx: Transaction, *, older_than: datetime.datetime) -> list[Campaign]:
+    """Campaigns whose last command to delivery has no known answer."""
+    table = campaign_table.c
+    rows = await tx.execute(
+        sa.select(campaign_table).where(table.wanted.is_not(None), table.updated_at < older_than).limit(100)
+    )
+    return [_campaign(row) for row in rows]
+
+
+def _run(row: sa.Row[Any]) -> Run:
+    return Run(
+        id=row.id,
+        tenant=row.tenant,
+        campaign=row.campaign,
+        state=RunState(row.state),
+        message_count=row.message_count,
+        contact_count=row.contact_count,
+        queued=row.queued,
+        failure_reason=row.failure_reason,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
+
+
+def _run_values(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "tenant": run.tenant,
+        "campaign": run.campaign,
+        "state": int(run.state),
+        "failure_reason": run.failure_reason,
+        "message_count": run.message_count,
+        "contact_count": run.contact_count,
+        "queued": run.queued,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+    }
+
+
+async def add_run(tx: Transaction, run: Run, *, fact: bytes) -> None:
+    """Store a new run with the fact that announces it."""
+    await tx.execute(sa.insert(run_table).values(_run_values(run) | {"fact": fact}))
+
+
+async def save_run(tx: Transaction, run: Run) -> None:
+    """Store a changed run."""
+    await tx.execute(sa.update(run_table).where(run_table.c.id == run.id).values(_run_values(run)))
+
+
+async def runs_of(
+    tx: Transaction, *, tenant: bytes, campaign: bytes, before: bytes | None = None, limit: int | None = None
+) -> list[Run]:
+    """The campaign's runs, newest first, older than `before`."""
+    table = run_table.c
+    statement = sa.select(run_table).where(table.tenant == tenant, table.campaign == campaign)
+    if before is not None:
+        statement = statement.where(table.id < before)
+    return [_run(row) for row in await tx.execute(statement.order_by(table.id.desc()).limit(limit))]
+
+
+async def open_runs(tx: Transaction, *, limit: int) -> list[tuple[bytes, bytes, bytes]]:
+    """(run, campaign, announcing fact) of runs that have not ended, oldest first, of all tenants."""
+    table = run_table.c
+    rows = await tx.execute(
+        sa.select(table.id, table.campaign, table.fact)
+        .where(table.state.in_([int(RunState.PREPARING), int(RunState.SENDING)]))
+        .order_by(table.id)
+        .limit(limit)
+    )
+    return [(row.id, row.campaign, row.fact) for row in rows]

@@ -1,0 +1,88 @@
+"""Owns starting scheduled campaigns on time, once, whatever restarts.
+
+Never trusts a timer: the row's state and its lock decide who starts it; the timer only says when to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+
+import grpc
+import structlog
+
+from services.campaigns import repository
+from services.campaigns.audiences import Audiences
+from services.campaigns.domain.campaign import Campaign
+from services.campaigns.use_cases import AudienceSize, UseCases
+from services.runtime.clock import Clock
+from services.runtime.database import Database, Transaction
+from services.runtime.errors import Unavailable
+
+log = structlog.get_logger()
+
+LONGEST_SLEEP = 5.0
+BATCH = 20
+
+
+class Scheduler:
+    """Looks for due campaigns whenever one is due, and whenever it is woken."""
+
+    def __init__(
+        self, *, database: Database, use_cases: UseCases, audiences: Audiences, clock: Clock, wake: asyncio.Event
+    ) -> None:
+        self._database = database
+        self._use_cases = use_cases
+        self._audiences = audiences
+        self._clock = clock
+        self._wake = wake
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin looking."""
+        self._task = asyncio.create_task(self._run(), context=contextvars.copy_context())
+
+    async def stop(self) -> None:
+        """End looking."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=5)
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                pause = await self._start_due()
+            except (Unavailable, OSError) as error:
+                log.warning("scheduled campaigns wait", problem=str(error))
+                pause = 1.0
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _start_due(self) -> float:
+        async def due(tx: Transaction) -> list[Campaign]:
+            return await repository.lock_due(tx, now=self._clock.now(), limit=BATCH)
+
+        async def upcoming(tx: Transaction) -> float:
+            next_at = await repository.next_start(tx)
+            if next_at is None:
+                return LONGEST_SLEEP
+            return min(max((next_at - self._clock.now()).total_seconds(), 0.01), LONGEST_SLEEP)
+
+        for campaign in await self._database.transaction(due):
+            await self._start_one(campaign)
+        return await self._database.transaction(upcoming)
+
+    async def _start_one(self, campaign: Campaign) -> None:
+        try:
+            size = await self._audiences.measure_for(
+                tenant=campaign.tenant, project=campaign.project, definition=campaign.definition
+            )
+        except grpc.aio.AioRpcError as error:
+            log.error("a scheduled campaign cannot start", campaign=campaign.id.hex(), problem=error.details())
+            await self._use_cases.fail_due(campaign=campaign.id, reason="AUDIENCE_INVALID")
+            return
+        await self._use_cases.start_due(campaign=campaign.id, size=size or AudienceSize(messages=0, contacts=0))

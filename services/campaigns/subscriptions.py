@@ -1,0 +1,77 @@
+"""Owns what this service does about each topic it reads, and the same about what it pulls."""
+
+from __future__ import annotations
+
+import datetime
+
+from carillon.events.v1.audience_totals_pb2 import AudienceTotals
+from carillon.events.v1.run_counted_pb2 import RunCounted
+from carillon.feeds.v1.ledger_feed_service_pb2 import BatchGetCountedRunsRequest
+from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
+
+from services import topics
+from services.campaigns import repository
+from services.campaigns.domain.run import RunState
+from services.campaigns.use_cases import UseCases
+from services.runtime.consumer import Subscription
+from services.runtime.database import Database, Transaction
+
+PULLED_AT_ONCE = 1000
+
+
+class Reactions:
+    """One method per topic."""
+
+    def __init__(self, *, database: Database, use_cases: UseCases, ledger: LedgerFeedServiceStub) -> None:
+        self._database = database
+        self._use_cases = use_cases
+        self._ledger = ledger
+
+    def subscriptions(self) -> list[Subscription]:
+        """Topic by topic."""
+        return [
+            Subscription(topics.AUDIENCE_TOTALS.name, AudienceTotals, self.on_audience_totals),
+            Subscription(topics.RUN_COUNTED.name, RunCounted, self.on_run_counted),
+        ]
+
+    async def on_audience_totals(self, tx: Transaction, event: AudienceTotals) -> None:
+        """The run's audience is frozen."""
+        await self._use_cases.freeze_run(
+            tx,
+            campaign=event.campaign,
+            run=event.run,
+            messages=event.message_count,
+            contacts=event.contact_count,
+            failure_reason=event.failure_reason,
+        )
+
+    async def on_run_counted(self, tx: Transaction, event: RunCounted) -> None:
+        """The run's numbers are final."""
+        counts = event.counts
+        queued = counts.sent + counts.failed + counts.expired + counts.unknown
+        await self._use_cases.end_run(
+            tx,
+            campaign=event.campaign,
+            run=event.run,
+            state=RunState(event.state),
+            messages=queued + counts.suppressed + counts.cancelled,
+            queued=queued,
+            at=event.end_time.ToDatetime(tzinfo=datetime.UTC),
+        )
+
+    async def pull_counted(self) -> None:
+        """Ask analytics which of the open runs are counted."""
+
+        async def open_runs(tx: Transaction) -> list[bytes]:
+            return [run for run, _, _ in await repository.open_runs(tx, limit=PULLED_AT_ONCE)]
+
+        runs = await self._database.transaction(open_runs)
+        if not runs:
+            return
+        answer = await self._ledger.BatchGetCountedRuns(BatchGetCountedRunsRequest(runs=runs))
+        for event in answer.runs:
+
+            async def work(tx: Transaction, event: RunCounted = event) -> None:
+                await self.on_run_counted(tx, event)
+
+            await self._database.transaction(work)
