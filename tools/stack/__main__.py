@@ -1,0 +1,5 @@
+"""Makes `python -m tools.stack` work."""
+
+from tools.stack.main import cli
+
+cli()
