@@ -56,6 +56,13 @@ def wishes(*, delivery_processes: int, previous: Mapping[str, int]) -> dict[str,
     return {name: port for name, port in PUBLISHED.items() if name not in _UNBUILT} | fresh | kept
 
 
+def part_listening(name: str) -> str:
+    """The part that listens on the port of this name."""
+    if name in PUBLISHED and name != "sandbox":
+        return "envoy"
+    return name.partition("_")[0]
+
+
 def choose(wanted: Mapping[str, int], *, is_free: Callable[[int], bool]) -> dict[str, int]:
     """Give every name its wish, or the next free port that nobody else wishes for.
 

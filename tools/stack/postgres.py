@@ -56,25 +56,26 @@ class PostgresHome:
 
 
 def find_home(layout: Layout, *, stack_id: str) -> PostgresHome:
-    """Where the files are, or will be; decided once per stack and recorded, since moving a cluster loses it."""
+    """Where the files are, or will be. The data's place is decided once and recorded: leaving a cluster loses it."""
     recorded = read_json(layout.postgres_place)
     account = unprivileged_account()
     if recorded is None:
-        recorded = {key: str(path) for key, path in _choose_places(layout, account, stack_id).items()}
+        recorded = {"data": _place_of_data(layout, account, stack_id)}
         write_json(layout.postgres_place, recorded)
-    return PostgresHome(Path(recorded["binaries"]), Path(recorded["data"]), account)
+    return PostgresHome(_place_of_binaries(account), layout.directory / recorded["data"], account)
 
 
-def _choose_places(layout: Layout, account: Account | None, stack_id: str) -> dict[str, Path]:
-    installed = _installation() / "bin"
-    if account is None:
-        return {"binaries": installed, "data": layout.postgres / "data"}
+def _place_of_data(layout: Layout, account: Account | None, stack_id: str) -> str:
     layout.postgres.mkdir(exist_ok=True)
-    layout.postgres.chmod(0o711)
-    return {
-        "binaries": installed if open_to_all(installed) else _copied_binaries(),
-        "data": (layout.postgres if open_to_all(layout.postgres) else place_outside(stack_id)) / "data",
-    }
+    layout.postgres.chmod(0o711)  # whatever the umask said
+    if account is None or open_to_all(layout.postgres):
+        return str((layout.postgres / "data").relative_to(layout.directory))  # the directory may be moved
+    return str(place_outside(stack_id) / "data")
+
+
+def _place_of_binaries(account: Account | None) -> Path:
+    installed = _installation() / "bin"
+    return installed if account is None or open_to_all(installed) else _copied_binaries()
 
 
 def _copied_binaries() -> Path:
@@ -171,5 +172,4 @@ def remove(layout: Layout) -> None:
     """Delete the cluster, wherever it is."""
     recorded = read_json(layout.postgres_place)
     if recorded is not None:
-        data = Path(recorded["data"])
-        shutil.rmtree(data if data.is_relative_to(layout.directory) else data.parent, ignore_errors=True)
+        shutil.rmtree((layout.directory / recorded["data"]).parent, ignore_errors=True)

@@ -13,7 +13,7 @@ from tools.stack import environment, kafka, postgres, reservations, secrets
 from tools.stack.errors import StackError
 from tools.stack.files import read_json, write_json
 from tools.stack.layout import Layout
-from tools.stack.ports import Ports, wishes
+from tools.stack.ports import Ports, part_listening, wishes
 from tools.stack.programs import Plan, Program, programs
 from tools.stack.steps import run_module
 
@@ -34,8 +34,7 @@ class Prepared:
 def prepare(layout: Layout, *, parts: tuple[str, ...], delivery_processes: int, say: Callable[[str], None]) -> Prepared:
     """Choose the ports anew and make whatever is missing."""
     _refuse_lost_secrets(layout)
-    previous = read_json(layout.ports) or {}
-    write_json(layout.ports, reservations.reserve(wishes(delivery_processes=delivery_processes, previous=previous)))
+    _choose_ports(layout, parts=parts, delivery_processes=delivery_processes)
     prepared = recall(layout, parts=parts, delivery_processes=delivery_processes)
     _tell_place(layout, prepared.home, say)
     _at_once([step for part, step in _steps(prepared).items() if part in parts])
@@ -48,6 +47,12 @@ def recall(layout: Layout, *, parts: tuple[str, ...], delivery_processes: int) -
     plan = Plan(layout, Ports(read_json(layout.ports)), keys, delivery_processes)
     home = postgres.find_home(layout, stack_id=keys.stack_id)
     return Prepared(plan, home, programs(plan, home, parts=parts))
+
+
+def _choose_ports(layout: Layout, *, parts: tuple[str, ...], delivery_processes: int) -> None:
+    wanted = wishes(delivery_processes=delivery_processes, previous=read_json(layout.ports) or {})
+    needed = {name: port for name, port in wanted.items() if part_listening(name) in parts}
+    write_json(layout.ports, wanted | reservations.reserve(needed))  # what is not needed must not push others away
 
 
 def _steps(prepared: Prepared) -> dict[str, Callable[[], None]]:

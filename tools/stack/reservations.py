@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -34,11 +34,12 @@ def reserve(wanted: Mapping[str, int]) -> dict[str, int]:
     return chosen
 
 
-def hand_over(ports: Iterable[int], *, pid: int) -> None:
-    """From now on the entries count as long as process `pid` lives."""
-    book = _book()
+def hand_over(*, to: int) -> None:
+    """From now on this process's entries count as long as process `to` lives."""
+    book, mine, theirs = _book(), _identity(os.getpid()), _identity(to)
     with locked(book.with_suffix(".lock")):
-        write_json(book, _living(read_json(book) or {}) | {str(port): _identity(pid) for port in ports})
+        entries = _living(read_json(book) or {})
+        write_json(book, {port: theirs if owner == mine else owner for port, owner in entries.items()})
 
 
 def _identity(pid: int) -> str:

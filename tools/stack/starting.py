@@ -24,7 +24,7 @@ def start(layout: Layout, prepared: Prepared, *, say: Callable[[str], None]) -> 
     """Start everything and describe it. Raises StackError; what had started by then runs on."""
     supervision.write_configuration(layout, prepared.programs)
     supervisor = supervision.start(layout)
-    reservations.hand_over(prepared.plan.ports.by_name.values(), pid=supervisor.pid())
+    reservations.hand_over(to=supervisor.pid())
     with _explaining():
         _start_in_order(_Starter(layout, supervisor), prepared, say)
     _describe(layout, prepared, supervisor)
