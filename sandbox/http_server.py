@@ -1,0 +1,213 @@
+"""Owns the sandbox's HTTP/1.1 connections: requests in, answers out in their order, streams no faster than they are read.
+
+Never knows what a request asks for; whoever handles it answers through the Connection, now or later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.parse
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import cast
+
+import httptools
+
+_MAX_HEAD = 32 * 1024
+_MAX_BODY = 64 * 1024
+_MAX_PIPELINED = 64
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; header names are lower case, `target` is path and query as received."""
+
+    method: str
+    target: str
+    headers: dict[bytes, bytes]
+    body: bytes
+    keep_alive: bool
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(urllib.parse.parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+
+    @property
+    def host(self) -> str:
+        """The authority that the client used, empty where it named none."""
+        return self.headers.get(b"host", b"").decode("latin-1")
+
+
+Handler = Callable[[Request, "Connection"], None]
+
+
+class Connection(asyncio.Protocol):
+    """One client; each request handed to `handle` must be followed by one `answer`, `stream` or `drop`."""
+
+    def __init__(self, handle: Handler) -> None:
+        self._handle = handle
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._requests: deque[Request] = deque()
+        self._current: Request | None = None
+        self._streaming = False
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body = b""
+        self._head_size = 0
+
+    # What handlers call.
+
+    def answer(self, status: int, body: bytes = b"", headers: bytes = b"") -> None:
+        """Answer the current request; `headers` are whole lines, each with its CRLF."""
+        request = self._current
+        if request is None:
+            return
+        length = b"Content-Length: %d\r\n" % len(body) if status != 204 else b""
+        head = _head(status, headers + length, keep_alive=request.keep_alive)
+        self._write(head if request.method == "HEAD" else head + body)
+        self._finished(request)
+
+    def answer_json(self, status: int, value: object, headers: bytes = b"") -> None:
+        self.answer(status, json.dumps(value).encode() + b"\n", b"Content-Type: application/json\r\n" + headers)
+
+    def error(self, status: int, reason: str, message: str, headers: bytes = b"") -> None:
+        self.answer_json(status, {"error": {"reason": reason, "message": message}}, headers)
+
+    async def stream(self, content_type: str, chunks: AsyncIterator[bytes]) -> None:
+        """Answer 200 piece by piece, waiting while the client reads more slowly than we write."""
+        request = self._current
+        if request is None:
+            return
+        self._streaming = True
+        headers = b"Content-Type: %b\r\nTransfer-Encoding: chunked\r\n" % content_type.encode()
+        self._write(_head(200, headers, keep_alive=request.keep_alive))
+        async for chunk in chunks:
+            self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            await self._writable.wait()
+            if self._transport is None:
+                return
+        self._write(b"0\r\n\r\n")
+        self._streaming = False
+        self._finished(request)
+
+    def fail(self) -> None:
+        """Answer 500, or cut off an answer that has begun."""
+        if self._streaming:
+            self.drop()
+        else:
+            self.error(500, "INTERNAL", "the sandbox has a defect; its log says more")
+
+    def drop(self) -> None:
+        """End the connection without a word."""
+        self._current = None
+        self._requests.clear()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def _finished(self, request: Request) -> None:
+        self._current = None
+        if not request.keep_alive and self._transport is not None:
+            self._requests.clear()
+            self._transport.close()
+        self._next()
+
+    def _next(self) -> None:
+        # A loop and not a call from `_finished`: many small pipelined requests must not become a deep stack.
+        while self._current is None and self._requests:
+            self._current = request = self._requests.popleft()
+            self._handle(request, self)
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._current = None
+        self._requests.clear()
+        self._writable.set()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
+            return self._refuse(problem)
+        if len(self._requests) > _MAX_PIPELINED:
+            return self.drop()
+        if self._current is None:
+            self._next()
+
+    def _refuse(self, problem: Exception) -> None:
+        cause = problem.__context__
+        status, reason = (cause.status, cause.reason) if isinstance(cause, _TooLarge) else (400, "MALFORMED_REQUEST")
+        body = json.dumps({"error": {"reason": reason, "message": "this request was not read to its end"}}).encode()
+        length = b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
+        if self._transport is not None:
+            self._transport.write(_head(status, length, keep_alive=False) + body)
+            self._transport.close()
+
+    # What httptools calls while it parses.
+
+    def on_message_begin(self) -> None:
+        self._target, self._headers, self._body, self._head_size = b"", {}, b"", 0
+
+    def on_url(self, target: bytes) -> None:
+        self._target += target
+        self._count(len(target))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.lower()] = value
+        self._count(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        if b"expect" in self._headers:
+            self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+        if len(self._body) > _MAX_BODY:
+            raise _TooLarge(413, "BODY_TOO_LARGE")
+
+    def on_message_complete(self) -> None:
+        parser = self._parser
+        target, method = self._target.decode("latin-1"), parser.get_method().decode()
+        self._requests.append(Request(method, target, self._headers, self._body, parser.should_keep_alive()))
+
+    def _count(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > _MAX_HEAD:
+            raise _TooLarge(431, "HEAD_TOO_LARGE")
+
+
+class _TooLarge(Exception):
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def _head(status: int, headers: bytes, *, keep_alive: bool) -> bytes:
+    close = b"" if keep_alive else b"Connection: close\r\n"
+    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, _PHRASES.get(status, "").encode(), headers, close)
