@@ -1,0 +1,298 @@
+"""Owns the rows of due positions, claims and outcomes: the statements that promises 1 to 3 rest on.
+
+A claim moves positions from `due` into a row of its own before any call. That row's id is the fence: recording deletes
+it, taking over deletes it, and who deletes nothing has lost. Never commits: each function works inside the caller's
+transaction.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from services.delivery.run_repository import ACTIVE, SENDING, STOPPED
+from services.runtime.database import Transaction
+
+LEASE = datetime.timedelta(seconds=30)
+
+# The condition of each purpose on run r, its control row k; $2 is SENDING, $3 ACTIVE, $4 STOPPED in all of them.
+TO_SEND = "coalesce(k.state, $3) = $3 AND r.expires_at > clock_timestamp() AND $4::smallint IS NOT NULL"
+TO_CANCEL = "coalesce(k.state, $3) = $4"
+TO_EXPIRE = "r.expires_at <= clock_timestamp() AND coalesce(k.state, $3) <> $4"
+
+# At most $5 positions of the run's longest due row, counted over its ranges, not over their span.
+CLAIM = """
+WITH allowed AS MATERIALIZED (
+    SELECT r.id, coalesce(s.version, 0) AS version FROM run r
+      LEFT JOIN control k ON k.campaign = r.campaign
+      LEFT JOIN suppression_version s ON s.tenant = r.tenant
+     WHERE r.id = $1 AND r.state = $2 AND {condition}),
+work AS MATERIALIZED (
+    SELECT d.id, d.batch, d.positions, d.attempt, d.doubtful,
+           (SELECT range_agg(int4range(lower(w.part), least(upper(w.part), lower(w.part) + $5 - w.before)))
+              FROM (SELECT part, (sum(upper(part) - lower(part)) OVER (ORDER BY lower(part)))::int
+                                 - (upper(part) - lower(part)) AS before
+                      FROM unnest(d.positions) part) w
+             WHERE w.before < $5) AS take
+      FROM allowed a JOIN due d ON d.run = a.id
+     WHERE d.due_at <= clock_timestamp() OR $8
+     ORDER BY d.due_at, d.id LIMIT 1 FOR UPDATE OF d SKIP LOCKED),
+gone AS (DELETE FROM due USING work WHERE due.id = work.id AND work.take = work.positions),
+rest AS (UPDATE due SET positions = due.positions - work.take FROM work
+          WHERE due.id = work.id AND work.take <> work.positions),
+claimed AS (
+    INSERT INTO claim (run, batch, positions, owner, lease_until, attempt, doubtful)
+    SELECT $1, batch, take, $6, clock_timestamp() + $7, attempt, doubtful FROM work
+    RETURNING id, batch, positions, attempt, doubtful)
+SELECT c.id, c.batch, c.attempt, c.doubtful, a.version, k.recipients,
+       (SELECT array_agg(p ORDER BY p) FROM unnest(c.positions) part,
+               generate_series(lower(part), upper(part) - 1) p) AS positions
+  FROM claimed c CROSS JOIN allowed a JOIN chunk k ON k.run = $1 AND k.batch = c.batch
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Positions that are this process' to deal with. `attempt` counts tries begun before; `doubtful` if one of them
+    may have arrived; `version` is the tenant's suppression version that the claim saw."""
+
+    id: int
+    run: bytes
+    batch: int
+    positions: list[int]
+    attempt: int
+    doubtful: bool
+    version: int
+    recipients: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Positions that are due again."""
+
+    positions: str  # an int4multirange
+    due_at: datetime.datetime
+    attempt: int
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """One message's final state, in the order of the table's columns behind run and batch."""
+
+    position: int
+    contact: bytes
+    endpoint: bytes
+    channel: int
+    state: int
+    reason: str
+    code: int
+    attempts: int
+    repeated: bool
+    final_at: datetime.datetime
+
+
+OUTCOME_COLUMNS = (
+    "run",
+    "batch",
+    "position",
+    "contact",
+    "endpoint",
+    "channel",
+    "state",
+    "reason",
+    "code",
+    "attempts",
+    "repeated",
+    "final_at",
+)
+
+
+async def claim(tx: Transaction, run: bytes, *, purpose: str, owner: str, most: int) -> Claim | None:
+    """Claim up to `most` positions of the run for TO_SEND, TO_CANCEL or TO_EXPIRE; None where there is nothing."""
+    row = await tx.raw.fetchrow(
+        CLAIM.format(condition=purpose), run, SENDING, ACTIVE, STOPPED, most, owner, LEASE, purpose is not TO_SEND
+    )
+    if row is None:
+        return None
+    return Claim(
+        id=row["id"],
+        run=run,
+        batch=row["batch"],
+        positions=row["positions"],
+        attempt=row["attempt"],
+        doubtful=row["doubtful"],
+        version=row["version"],
+        recipients=row["recipients"],
+    )
+
+
+async def settle(tx: Transaction, claim: Claim, *, outcomes: Sequence[OutcomeRow], back: Sequence[GiveBack]) -> bool:
+    """Delete the claim, give back what is not final, store what is. False where the claim was not there: fenced."""
+    mine = await tx.raw.fetchval(
+        """WITH mine AS (DELETE FROM claim WHERE id = $1 RETURNING run, batch),
+                back AS (INSERT INTO due (run, batch, positions, due_at, attempt, doubtful)
+                         SELECT m.run, m.batch, b.positions, b.due_at, b.attempt, b.doubtful FROM mine m,
+                                unnest($2::text[]::int4multirange[], $3::timestamptz[], $4::int[], $5::bool[])
+                                AS b(positions, due_at, attempt, doubtful))
+           SELECT true FROM mine""",
+        claim.id,
+        [item.positions for item in back],
+        [item.due_at for item in back],
+        [item.attempt for item in back],
+        [item.doubtful for item in back],
+    )
+    if mine and outcomes:
+        await tx.raw.copy_records_to_table(
+            "outcome",
+            columns=OUTCOME_COLUMNS,
+            records=[
+                (
+                    claim.run,
+                    claim.batch,
+                    row.position,
+                    row.contact,
+                    row.endpoint,
+                    row.channel,
+                    row.state,
+                    row.reason,
+                    row.code,
+                    row.attempts,
+                    row.repeated,
+                    row.final_at,
+                )
+                for row in outcomes
+            ],
+        )
+    return bool(mine)
+
+
+async def store_late(tx: Transaction, claim: Claim, rows: Sequence[OutcomeRow], ranks: Sequence[int]) -> None:
+    """Keep answers that came after the claim was taken over, and let them correct an outcome of lower rank."""
+    columns = (
+        [row.position for row in rows],
+        [row.state for row in rows],
+        list(ranks),
+        [row.reason for row in rows],
+        [row.code for row in rows],
+        [row.final_at for row in rows],
+    )
+    await tx.raw.execute(
+        """INSERT INTO late_outcome (run, batch, position, state, rank, reason, code, answered_at)
+           SELECT $1, $2, l.* FROM unnest($3::int[], $4::smallint[], $5::smallint[], $6::text[], $7::int[],
+                                          $8::timestamptz[]) l
+           ON CONFLICT (run, batch, position) DO UPDATE
+              SET state = excluded.state, rank = excluded.rank, reason = excluded.reason, code = excluded.code,
+                  answered_at = excluded.answered_at
+            WHERE late_outcome.rank < excluded.rank""",
+        claim.run,
+        claim.batch,
+        *columns,
+    )
+
+
+async def owners_of_claims(tx: Transaction, *, other_than: str) -> list[tuple[str, bool]]:
+    """(owner, whether all its leases ran out) of everybody else who holds a claim."""
+    rows = await tx.raw.fetch(
+        "SELECT owner, max(lease_until) < clock_timestamp() AS over FROM claim WHERE owner <> $1 GROUP BY owner",
+        other_than,
+    )
+    return [(row["owner"], row["over"]) for row in rows]
+
+
+async def take_over(tx: Transaction, owner: str) -> int:
+    """Make everything that a dead owner had claimed due again: it may have been sent. Answers how many claims."""
+    return int(
+        await tx.raw.fetchval(
+            """WITH gone AS (DELETE FROM claim WHERE owner = $1 RETURNING run, batch, positions, attempt),
+                    back AS (INSERT INTO due (run, batch, positions, due_at, attempt, doubtful)
+                             SELECT run, batch, positions, clock_timestamp(), attempt + 1, true FROM gone)
+               SELECT count(*) FROM gone""",
+            owner,
+        )
+    )
+
+
+async def my_claims(tx: Transaction, owner: str) -> list[int]:
+    """The ids of the claims that this process holds by the table."""
+    return [row["id"] for row in await tx.raw.fetch("SELECT id FROM claim WHERE owner = $1", owner)]
+
+
+async def release(tx: Transaction, claims: Sequence[int], *, doubtful: bool) -> None:
+    """Give back claims of this process that it does not carry out; `doubtful` if some of them may have been sent."""
+    await tx.raw.execute(
+        """WITH gone AS (DELETE FROM claim WHERE id = ANY($1::bigint[])
+                         RETURNING run, batch, positions, attempt, doubtful)
+           INSERT INTO due (run, batch, positions, due_at, attempt, doubtful)
+           SELECT run, batch, positions, clock_timestamp(), attempt, doubtful OR $2 FROM gone""",
+        list(claims),
+        doubtful,
+    )
+
+
+async def renew_leases(tx: Transaction, owner: str) -> None:
+    """The owner lives."""
+    await tx.raw.execute("UPDATE claim SET lease_until = clock_timestamp() + $2 WHERE owner = $1", owner, LEASE)
+
+
+async def suppressed(tx: Transaction, *, tenant: bytes, contacts: Sequence[bytes]) -> dict[tuple[bytes, int], str]:
+    """(contact, channel) → reason, of those of these contacts who do not want to be messaged."""
+    rows = await tx.raw.fetch(
+        "SELECT contact, channel, reason FROM suppression WHERE tenant = $1 AND contact = ANY($2::bytea[])",
+        tenant,
+        list(contacts),
+    )
+    return {(row["contact"], row["channel"]): row["reason"] for row in rows}
+
+
+async def correct_by_late(tx: Transaction, run: bytes, ranks: dict[int, int]) -> None:
+    """Let every late answer of higher rank than its outcome correct it; before a run's totals are counted."""
+    await tx.raw.execute(
+        """UPDATE outcome o SET state = l.state, reason = l.reason, code = l.code, final_at = l.answered_at
+             FROM late_outcome l, unnest($2::smallint[], $3::smallint[]) AS rank(state, value)
+            WHERE o.run = $1 AND l.run = o.run AND l.batch = o.batch AND l.position = o.position
+              AND rank.state = o.state AND rank.value < l.rank""",
+        run,
+        list(ranks),
+        list(ranks.values()),
+    )
+
+
+async def counts(tx: Transaction, runs: Sequence[bytes]) -> dict[int, int]:
+    """state → rows, over these runs."""
+    rows = await tx.raw.fetch(
+        "SELECT state, count(*) AS n FROM outcome WHERE run = ANY($1::bytea[]) GROUP BY state", list(runs)
+    )
+    return {row["state"]: row["n"] for row in rows}
+
+
+async def reasons(tx: Transaction, runs: Sequence[bytes]) -> dict[str, int]:
+    """reason → rows, over these runs; rows without one are left out."""
+    rows = await tx.raw.fetch(
+        "SELECT reason, count(*) AS n FROM outcome WHERE run = ANY($1::bytea[]) AND reason <> '' GROUP BY reason",
+        list(runs),
+    )
+    return {row["reason"]: row["n"] for row in rows}
+
+
+async def repeated(tx: Transaction, runs: Sequence[bytes]) -> int:
+    """SENT messages that may have reached their device twice."""
+    return int(
+        await tx.raw.fetchval("SELECT count(*) FROM outcome WHERE run = ANY($1::bytea[]) AND repeated", list(runs))
+    )
+
+
+async def outcomes_after(tx: Transaction, run: bytes, *, batch: int, position: int, limit: int) -> list[asyncpg.Record]:
+    """Outcomes of a run in the order of batch and position, behind this one."""
+    rows: list[asyncpg.Record] = await tx.raw.fetch(
+        """SELECT batch, position, contact, channel, state, reason, final_at FROM outcome
+            WHERE run = $1 AND (batch, position) > ($2, $3) ORDER BY batch, position LIMIT $4""",
+        run,
+        batch,
+        position,
+        limit,
+    )
+    return rows

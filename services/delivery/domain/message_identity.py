@@ -1,0 +1,18 @@
+"""Owns what makes a message the same message: its id is a hash of what it is, so that no retry can draw another."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+
+def message_id(*, run: bytes, contact: bytes, channel: int, endpoint: bytes, occasion: bytes = b"") -> bytes:
+    """16 bytes. `run` is the run whose identities count; `endpoint` the subscription for push and empty elsewhere;
+    `occasion` empty for a broadcast."""
+    parts = (run, contact, bytes([channel]), endpoint, occasion)
+    return hashlib.blake2b(b"".join(bytes([len(part)]) + part for part in parts), digest_size=16).digest()
+
+
+def spell_message_id(value: bytes) -> str:
+    """22 characters of base64url: what payloads and the Topic header (RFC 8030 §5.4) carry."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

@@ -1,0 +1,153 @@
+"""Owns what is nobody's turn: claims of the dead, claims that nobody remembers, what must not be sent any more, runs
+that are at rest without anybody having noticed.
+
+Never touches what a living process holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from services.delivery import claim_repository, run_repository
+from services.delivery.claim_repository import TO_CANCEL, TO_EXPIRE, Claim
+from services.delivery.completion import Completion
+from services.delivery.dispatches import Dispatches
+from services.delivery.domain.states import MessageState
+from services.delivery.messages import RecipientColumns
+from services.delivery.owners import Owner, Owners
+from services.delivery.recording import Record, Recorder
+from services.delivery.worker import Worker
+from services.runtime import metrics
+from services.runtime.clock import Clock
+from services.runtime.database import Database, Transaction
+from services.runtime.errors import Unavailable
+
+log = structlog.get_logger()
+
+ROUND_SECONDS = 2.0
+LEASE_ROUNDS = 5  # of the rounds, every how many the leases are renewed
+SWEEP_SIZE = 2000
+
+
+class Janitor:
+    """Makes a round every two seconds."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        owners: Owners,
+        worker: Worker,
+        dispatches: Dispatches,
+        recorder: Recorder,
+        completion: Completion,
+        wake: asyncio.Event,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._owners = owners
+        self._worker = worker
+        self._dispatches = dispatches
+        self._recorder = recorder
+        self._completion = completion
+        self._wake = wake
+        self._unknown: dict[int, float] = {}  # claim → when it was first seen without anybody knowing it
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin the rounds."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End the rounds, and let go of the lock."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=5)
+        self._owners.close()
+
+    async def _run(self) -> None:
+        number = 0
+        while True:
+            self._wake.clear()
+            try:
+                await self._round(renew=number % LEASE_ROUNDS == 0)
+            except Unavailable as error:
+                log.warning("the janitor's round was cut short", problem=str(error.__cause__ or error))
+            except Exception:
+                log.exception("the janitor's round failed")
+            number += 1
+            try:
+                async with asyncio.timeout(ROUND_SECONDS):
+                    await self._wake.wait()
+                await asyncio.sleep(0.1)  # a burst of notifications is one round
+            except TimeoutError:
+                pass
+
+    async def _round(self, *, renew: bool) -> None:
+        await self._take_over_the_dead()
+        await self._release_the_forgotten()
+        if renew and self._worker.claims:
+            await self._database.transaction(lambda tx: claim_repository.renew_leases(tx, str(self._owners.me)))
+        for run, cancelled in await self._database.transaction(run_repository.runs_to_sweep):
+            await self._sweep(run, cancelled=cancelled)
+        for run in await self._database.transaction(run_repository.runs_at_rest):
+            await self._completion.attempt(run)
+
+    async def _take_over_the_dead(self) -> None:
+        async def others(tx: Transaction) -> list[tuple[str, bool]]:
+            return await claim_repository.owners_of_claims(tx, other_than=str(self._owners.me))
+
+        for name, lease_over in await self._database.transaction(others):
+            if not self._owners.is_dead(Owner.parse(name), lease_over=lease_over):
+                continue
+
+            async def take(tx: Transaction, name: str = name) -> int:
+                taken = await claim_repository.take_over(tx, name)
+                await run_repository.wake_workers(tx)
+                return taken
+
+            taken = await self._database.transaction(take)
+            metrics.CLAIMS_TAKEN.inc(taken)
+            log.warning("claims of a dead process are due again", owner=name, claims=taken)
+
+    async def _release_the_forgotten(self) -> None:
+        """A claim of mine that I do not know had its COMMIT's answer lost; seen for a while, nobody will begin it."""
+        held = await self._database.transaction(lambda tx: claim_repository.my_claims(tx, str(self._owners.me)))
+        now = self._clock.boot_seconds()
+        self._unknown = {claim: self._unknown.get(claim, now) for claim in set(held) - self._worker.claims}
+        forgotten = [claim for claim, since in self._unknown.items() if now - since >= ROUND_SECONDS]
+        if not forgotten:
+            return
+        broken = self._worker.broken.intersection(forgotten)
+
+        async def work(tx: Transaction) -> None:
+            await claim_repository.release(tx, sorted(set(forgotten) - broken), doubtful=False)
+            await claim_repository.release(tx, sorted(broken), doubtful=True)
+            await run_repository.wake_workers(tx)
+
+        await self._database.transaction(work)
+        self._worker.broken.difference_update(broken)
+        log.warning("claims that nobody remembered are due again", claims=len(forgotten))
+
+    async def _sweep(self, run: bytes, *, cancelled: bool) -> None:
+        """Everything due becomes CANCELLED or EXPIRED, by the same claim and record as everything else."""
+        dispatch = await self._dispatches.of(run)
+        state = MessageState.CANCELLED if cancelled else MessageState.EXPIRED
+        while True:
+            claim = await self._claim_to_end(run, TO_CANCEL if cancelled else TO_EXPIRE)
+            if claim is None:
+                break
+            record = Record(claim=claim, run=dispatch.run)
+            reason = "CAMPAIGN_CANCELLED" if cancelled else "RUN_EXPIRED"
+            record.end(RecipientColumns(claim.recipients), claim.positions, state, reason, self._clock.now())
+            await self._recorder.store(record)
+        await self._completion.attempt(run)
+
+    async def _claim_to_end(self, run: bytes, purpose: str) -> Claim | None:
+        async def work(tx: Transaction) -> Claim | None:
+            return await claim_repository.claim(tx, run, purpose=purpose, owner=str(self._owners.me), most=SWEEP_SIZE)
+
+        return await self._database.transaction(work)

@@ -1,0 +1,113 @@
+"""Owns this process' wiring: the only place that chooses real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+from carillon.accounts.v1.accounts_service_pb2_grpc import AccountsServiceStub
+from carillon.campaigns.v1.campaigns_service_pb2_grpc import CampaignsServiceStub
+from carillon.delivery.v1.control_service_pb2_grpc import add_ControlServiceServicer_to_server
+from carillon.delivery.v1.delivery_service_pb2_grpc import add_DeliveryServiceServicer_to_server
+from carillon.feeds.v1.audience_feed_service_pb2_grpc import AudienceFeedServiceStub
+from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
+from carillon.feeds.v1.outcome_feed_service_pb2_grpc import add_OutcomeFeedServiceServicer_to_server
+from carillon.feeds.v1.run_feed_service_pb2_grpc import RunFeedServiceStub
+
+from services.delivery.authorisation import Authorisations
+from services.delivery.completion import Completion
+from services.delivery.dispatches import Dispatches
+from services.delivery.grpc_api import ControlApi, DeliveryApi, OutcomeFeed
+from services.delivery.janitor import Janitor
+from services.delivery.owners import Owners
+from services.delivery.reconciliation import Reconciler
+from services.delivery.recording import Recorder
+from services.delivery.run_repository import WORK_CHANNEL
+from services.delivery.settings import DeliverySettings
+from services.delivery.subscriptions import Reactions
+from services.delivery.vapid_keys import VapidKeys
+from services.delivery.worker import Worker
+from services.projects import Projects
+from services.runtime.chassis import Chassis
+from services.runtime.clock import SystemClock
+from services.runtime.process import Part, run_process
+from services.runtime.settings import read_settings
+from services.topics import TOPICS
+
+GRPC_SERVICES = (
+    "carillon.delivery.v1.DeliveryService",
+    "carillon.delivery.v1.ControlService",
+    "carillon.feeds.v1.OutcomeFeedService",
+)
+
+
+def build(settings: DeliverySettings) -> Sequence[Part]:
+    """The parts of the process, in the order of their start."""
+    clock = SystemClock()
+    chassis = Chassis(settings, service="delivery", pool_size=12)
+    database = chassis.database
+    campaigns = chassis.channel(settings.campaigns)
+    analytics = chassis.channel(settings.analytics)
+    owners = Owners(Path(settings.state_dir) / "owners")
+    keys = VapidKeys(database=database, encryption_key=settings.encryption_key)
+    dispatches = Dispatches(database=database, settings=settings, keys=keys)
+    recorder = Recorder(database=database, clock=clock)
+    completion = Completion(database)
+    worker = Worker(
+        database=database,
+        clock=clock,
+        owners=owners,
+        authorisations=Authorisations(database=database, clock=clock),
+        dispatches=dispatches,
+        recorder=recorder,
+        completion=completion,
+        wake=chassis.notifications.listen(WORK_CHANNEL),
+        claims_at_once=settings.claims_at_once,
+        claim_size=settings.claim_size,
+    )
+    janitor = Janitor(
+        database=database,
+        clock=clock,
+        owners=owners,
+        worker=worker,
+        dispatches=dispatches,
+        recorder=recorder,
+        completion=completion,
+        wake=chassis.notifications.listen(WORK_CHANNEL),
+    )
+    reactions = Reactions(
+        database=database,
+        campaigns=RunFeedServiceStub(campaigns),
+        segments=AudienceFeedServiceStub(chassis.channel(settings.segments)),
+    )
+    api = DeliveryApi(
+        reconciler=Reconciler(
+            database=database, campaigns=CampaignsServiceStub(campaigns), ledger=LedgerFeedServiceStub(analytics)
+        ),
+        keys=keys,
+        projects=Projects(AccountsServiceStub(chassis.channel(settings.gateway))),
+    )
+
+    def register(server: grpc.aio.Server) -> None:
+        add_DeliveryServiceServicer_to_server(api, server)
+        add_ControlServiceServicer_to_server(ControlApi(database), server)
+        add_OutcomeFeedServiceServicer_to_server(OutcomeFeed(database), server)
+
+    return chassis.parts(
+        topics=TOPICS,
+        subscriptions=reactions.subscriptions(),
+        grpc_services=GRPC_SERVICES,
+        register=register,
+        own=[janitor, worker, chassis.pull("campaigns' open runs and segments' batches", reactions.pull_runs)],
+    )
+
+
+def main() -> None:
+    """Run the service until it is told to stop."""
+    settings = read_settings(DeliverySettings)
+    run_process(name="delivery", log_level=settings.log_level, build=lambda: build(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Owns the events that this service writes and the columns that it reads.
+
+Never decides anything.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from carillon.delivery.v1.delivery_pb2 import StateCounts
+from carillon.events.v1.audience_batches_pb2 import Recipients
+from carillon.events.v1.endpoint_retired_pb2 import EndpointsRetired
+from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
+from carillon.events.v1.run_ended_pb2 import RunEnded
+
+from services.delivery.claim_repository import OutcomeRow
+from services.delivery.domain.states import MessageState
+from services.runtime.ids import SIZE
+
+P256DH_SIZE = 65
+AUTH_SIZE = 16
+
+
+class RecipientColumns:
+    """The positions of a chunk, read one at a time out of its columns."""
+
+    def __init__(self, recipients: bytes) -> None:
+        columns = Recipients.FromString(recipients)
+        self._contacts = columns.contacts
+        self._endpoints = columns.endpoints
+        self._channels = list(columns.channels)
+        self._addresses = list(columns.addresses)
+        self._p256dh = columns.p256dh
+        self._auths = columns.auths
+
+    def contact(self, position: int) -> bytes:
+        """The contact's id."""
+        return self._contacts[position * SIZE : (position + 1) * SIZE]
+
+    def endpoint(self, position: int) -> bytes:
+        """The endpoint's id, empty where the channel has none."""
+        return self._endpoints[position * SIZE : (position + 1) * SIZE]
+
+    def channel(self, position: int) -> int:
+        """carillon.segments.v1.Channel."""
+        return self._channels[position if len(self._channels) > 1 else 0]
+
+    def address(self, position: int) -> str:
+        """Where to."""
+        return self._addresses[position]
+
+    def push_keys(self, position: int) -> tuple[bytes, bytes]:
+        """The browser's public key and authentication secret."""
+        return (
+            self._p256dh[position * P256DH_SIZE : (position + 1) * P256DH_SIZE],
+            self._auths[position * AUTH_SIZE : (position + 1) * AUTH_SIZE],
+        )
+
+
+def milliseconds(instant: datetime.datetime) -> int:
+    """Milliseconds since 1970."""
+    return round(instant.timestamp() * 1000)
+
+
+def outcome_batch(
+    *, tenant: bytes, campaign: bytes, run: bytes, batch: int, rows: Sequence[OutcomeRow]
+) -> OutcomeBatch:
+    """Columns of rows."""
+    words = {"": 0}
+    for row in rows:
+        words.setdefault(row.reason, len(words))
+    return OutcomeBatch(
+        tenant=tenant,
+        campaign=campaign,
+        run=run,
+        batch=batch,
+        positions=[row.position for row in rows],
+        states=[row.state for row in rows],
+        reason_words=list(words),
+        reasons=[words[row.reason] for row in rows],
+        contacts=b"".join([row.contact for row in rows]),
+        times=[milliseconds(row.final_at) for row in rows],
+        channels=[row.channel for row in rows],
+    )
+
+
+def state_counts(counts: Mapping[int, int]) -> StateCounts:
+    """The proto of state → rows."""
+    return StateCounts(**{state.name.lower(): counts.get(state, 0) for state in MessageState})
+
+
+def counted(counts: StateCounts) -> dict[int, int]:
+    """state → rows of a proto, zeros included."""
+    return {int(state): getattr(counts, state.name.lower()) for state in MessageState}
+
+
+def run_ended(run: bytes, row: Any, counts: Mapping[int, int]) -> RunEnded:
+    """The fact that a run ended; `row` is what completing it returned."""
+    event = RunEnded(
+        tenant=row["tenant"],
+        campaign=row["campaign"],
+        run=run,
+        state=row["state"],
+        counts=state_counts(counts),
+    )
+    event.end_time.FromDatetime(row["ended_at"])
+    return event
+
+
+def endpoints_retired(
+    *, tenant: bytes, run: bytes, endpoints: Sequence[bytes], now: datetime.datetime
+) -> EndpointsRetired:
+    """The fact that endpoints are gone."""
+    event = EndpointsRetired(tenant=tenant, run=run, endpoints=b"".join(endpoints))
+    event.retire_time.FromDatetime(now)
+    return event

@@ -1,0 +1,124 @@
+"""Owns the shape of this service's tables, for building statements; migrations/ makes them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import BYTEA, INT4MULTIRANGE
+
+metadata = sa.MetaData()
+INSTANT = sa.DateTime(timezone=True)
+
+# A run as this service knows it: `fact` announced it, `total` is known once the audience is frozen.
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("id", BYTEA, primary_key=True),
+    sa.Column("tenant", BYTEA, nullable=False),
+    sa.Column("project", BYTEA, nullable=False),
+    sa.Column("campaign", BYTEA, nullable=False),
+    sa.Column("fact", BYTEA, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("expires_at", INSTANT, nullable=False),
+    sa.Column("ended_at", INSTANT),
+    sa.Column("ended_fact", BYTEA),
+)
+# How large a run's audience is; may come before the run itself.
+total = sa.Table(
+    "total",
+    metadata,
+    sa.Column("run", BYTEA, primary_key=True),
+    sa.Column("messages", sa.Integer, nullable=False),
+)
+# What an operator wants of a campaign; written by commands only, and never locked by anything else.
+control = sa.Table(
+    "control",
+    metadata,
+    sa.Column("campaign", BYTEA, primary_key=True),
+    sa.Column("tenant", BYTEA, nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+)
+suppression = sa.Table(
+    "suppression",
+    metadata,
+    sa.Column("tenant", BYTEA, primary_key=True),
+    sa.Column("contact", BYTEA, primary_key=True),
+    sa.Column("channel", sa.SmallInteger, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("suppressed_at", INSTANT, nullable=False),
+)
+suppression_version = sa.Table(
+    "suppression_version",
+    metadata,
+    sa.Column("tenant", BYTEA, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)
+chunk = sa.Table(
+    "chunk",
+    metadata,
+    sa.Column("run", BYTEA, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("digest", BYTEA, nullable=False),
+    sa.Column("recipients", BYTEA),
+)
+due = sa.Table(
+    "due",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("run", BYTEA, nullable=False),
+    sa.Column("batch", sa.Integer, nullable=False),
+    sa.Column("positions", INT4MULTIRANGE, nullable=False),
+    sa.Column("due_at", INSTANT, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("doubtful", sa.Boolean, nullable=False),
+)
+claim = sa.Table(
+    "claim",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("run", BYTEA, nullable=False),
+    sa.Column("batch", sa.Integer, nullable=False),
+    sa.Column("positions", INT4MULTIRANGE, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("lease_until", INSTANT, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("doubtful", sa.Boolean, nullable=False),
+)
+outcome = sa.Table(
+    "outcome",
+    metadata,
+    sa.Column("run", BYTEA, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("contact", BYTEA, nullable=False),
+    sa.Column("endpoint", BYTEA, nullable=False),
+    sa.Column("channel", sa.SmallInteger, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("code", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("repeated", sa.Boolean, nullable=False),
+    sa.Column("final_at", INSTANT, nullable=False),
+)
+# Answers that came after another process had taken the claim over.
+late_outcome = sa.Table(
+    "late_outcome",
+    metadata,
+    sa.Column("run", BYTEA, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("rank", sa.SmallInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("code", sa.Integer, nullable=False),
+    sa.Column("answered_at", INSTANT, nullable=False),
+)
+vapid_key = sa.Table(
+    "vapid_key",
+    metadata,
+    sa.Column("tenant", BYTEA, primary_key=True),
+    sa.Column("project", BYTEA, primary_key=True),
+    sa.Column("public_key", BYTEA, nullable=False),
+    sa.Column("sealed_private_key", BYTEA, nullable=False),
+)

@@ -1,0 +1,170 @@
+"""Owns the way of a claim: claim, exclude, authorise, send, record; a few claims at a time per process.
+
+Never sends without a committed claim and a fresh authorisation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+import structlog
+
+from services.delivery import claim_repository, run_repository
+from services.delivery.authorisation import Authorisations
+from services.delivery.claim_repository import TO_SEND, Claim
+from services.delivery.completion import Completion
+from services.delivery.dispatches import Dispatch, Dispatches
+from services.delivery.domain.states import MessageState
+from services.delivery.messages import RecipientColumns
+from services.delivery.owners import Owners
+from services.delivery.recording import Record, Recorder
+from services.runtime import metrics
+from services.runtime.clock import Clock
+from services.runtime.database import Database, Transaction
+from services.runtime.errors import Unavailable
+
+log = structlog.get_logger()
+
+LONGEST_SLEEP = 5.0
+PUSH = "push"
+
+
+class Worker:
+    """Sends whatever is due, fairly among runs."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        owners: Owners,
+        authorisations: Authorisations,
+        dispatches: Dispatches,
+        recorder: Recorder,
+        completion: Completion,
+        wake: asyncio.Event,
+        claims_at_once: int,
+        claim_size: int,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._owner = str(owners.me)
+        self._authorisations = authorisations
+        self._dispatches = dispatches
+        self._recorder = recorder
+        self._completion = completion
+        self._wake = wake
+        self._claims_at_once = claims_at_once
+        self._claim_size = claim_size
+        self._runs: deque[bytes] = deque()
+        self._in_hand: dict[asyncio.Task[None], int] = {}
+        self.broken: set[int] = set()  # claims whose carrying out failed by a defect, maybe after calls
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    @property
+    def claims(self) -> set[int]:
+        """The claims that this process knows it holds."""
+        return set(self._in_hand.values())
+
+    async def start(self) -> None:
+        """Begin sending."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Claim nothing more, start no call, record what was answered."""
+        self._stopping = True
+        self._wake.set()
+        if self._task:
+            await asyncio.wait([self._task], timeout=5)
+            self._task.cancel()
+        self._authorisations.revoke_all()
+        if self._in_hand:
+            await asyncio.wait(self._in_hand, timeout=12)
+        await self._dispatches.close()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                pause = await self._fill()
+            except (Unavailable, OSError) as error:
+                log.warning("nothing can be claimed", problem=str(error.__cause__ or error))
+                pause = 0.5
+            except Exception:
+                log.exception("claiming failed")
+                pause = 1.0
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _fill(self) -> float:
+        """Take claims until enough are in hand or nothing is due; answers how long to sleep unless woken."""
+        while len(self._in_hand) < self._claims_at_once and not self._stopping:
+            if not self._runs:
+                self._runs.extend(await self._database.transaction(run_repository.sendable_runs))
+            if not self._runs:
+                pause = await self._database.transaction(run_repository.seconds_to_next_due)
+                return LONGEST_SLEEP if pause is None else min(max(pause, 0.01), LONGEST_SLEEP)
+            run = self._runs.popleft()
+            if await self._claim(run):
+                self._runs.append(run)
+        return LONGEST_SLEEP
+
+    async def _claim(self, run: bytes) -> bool:
+        since = self._clock.boot_seconds()
+
+        async def work(tx: Transaction) -> Claim | None:
+            return await claim_repository.claim(tx, run, purpose=TO_SEND, owner=self._owner, most=self._claim_size)
+
+        claim = await self._database.transaction(work)
+        if claim is None:
+            return False
+        task = asyncio.create_task(self._carry_out(claim, since))
+        self._in_hand[task] = claim.id
+        task.add_done_callback(self._let_go)
+        return True
+
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        claim = self._in_hand.pop(task)
+        self._wake.set()
+        if not task.cancelled() and task.exception():
+            self.broken.add(claim)
+            log.error("a claim was dropped; the janitor will give it back", claim=claim, exc_info=task.exception())
+
+    async def _carry_out(self, claim: Claim, since: float) -> None:
+        dispatch = await self._dispatches.of(claim.run)
+        recipients = RecipientColumns(claim.recipients)
+        record = Record(claim=claim, run=dispatch.run)
+        wanted = await self._exclude(claim, dispatch, recipients, record)
+        may_start = self._authorisations.of(claim.run, since=since, version=claim.version).asker(version=claim.version)
+        answers = await dispatch.sender.send(dispatch.messages(recipients, wanted), may_start=may_start)
+        for answer in answers:
+            metrics.PROVIDER_ANSWERS.labels(channel=PUSH, kind=answer.kind.value).inc()
+        record.judge(recipients, answers)
+        await self._recorder.store(record)
+        await self._completion.attempt(claim.run)
+
+    async def _exclude(
+        self, claim: Claim, dispatch: Dispatch, recipients: RecipientColumns, record: Record
+    ) -> list[int]:
+        """The positions to send; those of people who do not want it end as SUPPRESSED."""
+        if claim.version == 0:
+            return claim.positions  # nobody of this tenant was ever suppressed
+
+        async def work(tx: Transaction) -> dict[tuple[bytes, int], str]:
+            contacts = [recipients.contact(position) for position in claim.positions]
+            return await claim_repository.suppressed(tx, tenant=dispatch.run.tenant, contacts=contacts)
+
+        reasons = await self._database.transaction(work)
+        wanted = []
+        for position in claim.positions:
+            reason = reasons.get((recipients.contact(position), recipients.channel(position)))
+            if reason is None:
+                wanted.append(position)
+            else:
+                record.end(recipients, [position], MessageState.SUPPRESSED, reason, self._clock.now())
+        return wanted
