@@ -34,7 +34,7 @@ install() {
     .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off \
         --require-hashes -r requirements.lock | awk -v total="$packages" '
         /^(Collecting|Requirement already satisfied)/ { if (++seen % 20 == 0) print "setup:   " seen " of " total; fflush(); next }
-        /^ *(Using cached|Downloading|Obtaining|Ignoring|Preparing|Looking in|Processing|Link requires|Installing collected|Successfully)/ { next }
+        /^ *(Using cached|Downloading|Obtaining|Ignoring|Preparing|Looking in|Processing|Link requires|Installing|Getting req|Building|Created wheel|Stored in|Attempting|Found existing|Uninstalling|Successfully)/ { next }
         { print; fflush() }'
     # What an earlier lock wanted and this one does not is left alone: it harms nobody.
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tools.stack import environment, kafka
@@ -114,7 +114,9 @@ def _own(plan: Plan, part: str) -> dict[str, str]:
 
 def sandbox_program(plan: Plan) -> Program:
     settings = dict(environment.sandbox(plan.layout, ports=plan.ports))
-    return _python(name="sandbox", part="sandbox", port=plan.ports["sandbox"], settings=settings)
+    # It has no page of its own for this, being a stranger's server: that it answers at all is the answer.
+    answers = Probe(Question.HTTP_ANY, plan.ports["sandbox"], "/")
+    return replace(_python(name="sandbox", part="sandbox", port=0, settings=settings), live=answers, ready=answers)
 
 
 def _python(*, name: str, part: str, port: int, settings: dict[str, str]) -> Program:

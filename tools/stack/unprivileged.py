@@ -31,7 +31,11 @@ def unprivileged_account() -> Account | None:
 
 def open_to_all(path: Path) -> bool:
     """Whether everybody may enter this directory and all above it."""
-    return all(directory.stat().st_mode & stat.S_IXOTH for directory in (path, *path.parents))
+    return all(directory.stat().st_mode & stat.S_IXOTH for directory in _way_to(path))
+
+
+def _way_to(path: Path) -> tuple[Path, ...]:
+    return (path, *path.parents)
 
 
 def let_all_read(tree: Path) -> None:
