@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -123,8 +124,8 @@ class Recorder:
                 log.warning("answers wait for the database", claim=record.claim.id, problem=str(error.__cause__))
                 await asyncio.sleep(TRY_AGAIN_SECONDS)
         if mine:
-            for row in record.outcomes:
-                metrics.MESSAGES.labels(state=MessageState(row.state).name).inc()
+            for state, count in Counter(row.state for row in record.outcomes).items():
+                metrics.MESSAGES.labels(state=MessageState(state).name).inc(count)
         else:
             metrics.CLAIMS_LOST.inc()
             log.info("a claim was gone; its answers are kept as late truth", claim=record.claim.id)

@@ -6,7 +6,7 @@ Never sends without a committed claim and a fresh authorisation.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 
 import structlog
 
@@ -142,8 +142,8 @@ class Worker:
         wanted = await self._exclude(claim, dispatch, recipients, record)
         may_start = self._authorisations.of(claim.run, since=since, version=claim.version).asker(version=claim.version)
         answers = await dispatch.sender.send(dispatch.messages(recipients, wanted), may_start=may_start)
-        for answer in answers:
-            metrics.PROVIDER_ANSWERS.labels(channel=PUSH, kind=answer.kind.value).inc()
+        for kind, count in Counter(answer.kind for answer in answers).items():
+            metrics.PROVIDER_ANSWERS.labels(channel=PUSH, kind=kind.value).inc(count)
         record.judge(recipients, answers)
         await self._recorder.store(record)
         await self._completion.attempt(claim.run)

@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._status = 0
         self._retry_after = ""
         self._complete = False
+        self._keep_alive = False
 
     @property
     def busy(self) -> bool:
@@ -134,7 +135,7 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return self._end("ANSWER_MALFORMED")
-        if self._complete and self._parser.should_keep_alive():
+        if self._complete and self._keep_alive:
             self._free()
         elif self._complete or self._received > _MAX_ANSWER:
             self._end("ANSWER_TOO_LARGE")
@@ -179,3 +180,4 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._complete = self._status != 0
+        self._keep_alive = self._parser.should_keep_alive()  # only here: it knows no more once this has returned
