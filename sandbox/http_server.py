@@ -16,8 +16,7 @@ from typing import cast
 
 import httptools
 
-_MAX_HEAD = 32 * 1024
-_MAX_BODY = 64 * 1024
+_MAX_REQUEST = 96 * 1024  # bytes of head and body
 _MAX_PIPELINED = 64
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
@@ -64,7 +63,8 @@ class Connection(asyncio.Protocol):
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._body = b""
-        self._head_size = 0
+        self._head_complete = False
+        self._unfinished = 0  # bytes received since the last whole request
 
     # What handlers call.
 
@@ -150,18 +150,19 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
+        self._unfinished += len(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
-            return self._refuse(problem)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return self._refuse(400, "MALFORMED_REQUEST")
+        if self._unfinished > _MAX_REQUEST:
+            return self._refuse(*((413, "BODY_TOO_LARGE") if self._head_complete else (431, "HEAD_TOO_LARGE")))
         if len(self._requests) > _MAX_PIPELINED:
             return self.drop()
         if self._current is None:
             self._next()
 
-    def _refuse(self, problem: Exception) -> None:
-        cause = problem.__context__
-        status, reason = (cause.status, cause.reason) if isinstance(cause, _TooLarge) else (400, "MALFORMED_REQUEST")
+    def _refuse(self, status: int, reason: str) -> None:
         body = json.dumps({"error": {"reason": reason, "message": "this request was not read to its end"}}).encode()
         length = b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
         if self._transport is not None:
@@ -171,41 +172,27 @@ class Connection(asyncio.Protocol):
     # What httptools calls while it parses.
 
     def on_message_begin(self) -> None:
-        self._target, self._headers, self._body, self._head_size = b"", {}, b"", 0
+        self._target, self._headers, self._body, self._head_complete = b"", {}, b"", False
 
     def on_url(self, target: bytes) -> None:
         self._target += target
-        self._count(len(target))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.lower()] = value
-        self._count(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
+        self._head_complete = True
         if b"expect" in self._headers:
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         self._body += body
-        if len(self._body) > _MAX_BODY:
-            raise _TooLarge(413, "BODY_TOO_LARGE")
 
     def on_message_complete(self) -> None:
+        self._unfinished = 0
         parser = self._parser
         target, method = self._target.decode("latin-1"), parser.get_method().decode()
         self._requests.append(Request(method, target, self._headers, self._body, parser.should_keep_alive()))
-
-    def _count(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > _MAX_HEAD:
-            raise _TooLarge(431, "HEAD_TOO_LARGE")
-
-
-class _TooLarge(Exception):
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
 
 
 def _head(status: int, headers: bytes, *, keep_alive: bool) -> bytes:

@@ -41,7 +41,7 @@ class WebPushSender:
         time_to_live: int = 24 * 3600,
         urgency: str = "normal",
         allowed_private_hosts: tuple[str, ...] = (),
-        connections_per_origin: int = 32,
+        connections_per_origin: int = 64,
         connections: int = 1_024,
         response_timeout: float = 10.0,
         connect_timeout: float = 5.0,
