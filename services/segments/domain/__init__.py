@@ -1,0 +1,1 @@
+"""The rules: what a contact may be, what a filter may say, where a batch of an audience ends."""

@@ -1,6 +1,6 @@
 """Owns telling Alembic which schema this is."""
 
-from services.segments.tables import metadata
 from services.runtime import migrating
+from services.segments.tables import metadata
 
 migrating.run(schema="segments", metadata=metadata)

@@ -1,0 +1,169 @@
+"""Owns the statements on contacts and their push subscriptions: always of one tenant, always by the set.
+
+Never decides what a contact may be. `push_count` changes only here, by exactly what was inserted, moved or retired.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from services.runtime import ids
+from services.runtime.database import Transaction
+from services.segments import tables
+from services.segments.domain.contacts import Contact
+from services.segments.domain.filters import Filter
+from services.segments.filter_sql import compile_filter
+
+UPSERT_CONTACTS = """
+INSERT INTO contact (tenant, project, id, external_id, country, locale, time_zone, tags, attributes)
+SELECT $1, $2, i.id, i.external_id, i.country, i.locale, i.time_zone,
+       ARRAY(SELECT json_array_elements_text(i.tags::json)), i.attributes::jsonb
+  FROM unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+       AS i(id, external_id, country, locale, time_zone, tags, attributes)
+ON CONFLICT (tenant, project, external_id) DO UPDATE
+   SET country = excluded.country, locale = excluded.locale, time_zone = excluded.time_zone,
+       tags = excluded.tags, attributes = excluded.attributes, update_time = clock_timestamp()
+RETURNING external_id, id
+"""
+# A retired endpoint stays retired until the browser subscribes anew, which gives it new keys.
+UPSERT_SUBSCRIPTIONS = """
+INSERT INTO push_subscription AS s (tenant, project, contact, id, endpoint, p256dh, auth)
+SELECT $1, $2, i.contact, i.id, i.endpoint, i.p256dh, i.auth
+  FROM unnest($3::bytea[], $4::bytea[], $5::text[], $6::bytea[], $7::bytea[])
+       AS i(contact, id, endpoint, p256dh, auth)
+ON CONFLICT (tenant, project, endpoint) DO UPDATE
+   SET contact = excluded.contact, p256dh = excluded.p256dh, auth = excluded.auth,
+       retire_time = CASE WHEN (s.p256dh, s.auth) = (excluded.p256dh, excluded.auth) THEN s.retire_time END
+ WHERE (s.contact, s.p256dh, s.auth) IS DISTINCT FROM (excluded.contact, excluded.p256dh, excluded.auth)
+RETURNING CASE WHEN old.retire_time IS NULL THEN old.contact END AS lost_by,
+          CASE WHEN new.retire_time IS NULL THEN new.contact END AS won_by
+"""
+RETIRE = """
+UPDATE push_subscription SET retire_time = $3
+ WHERE tenant = $1 AND id = ANY($2::bytea[]) AND retire_time IS NULL RETURNING project, contact
+"""
+# By a list of ids, not a join: without statistics, as after a large upload, the planner would join the wrong way round.
+ADD_PUSH_COUNT = """
+UPDATE contact SET push_count = push_count + $4 WHERE tenant = $1 AND project = $2 AND id = ANY($3::bytea[])
+"""
+LEARN_ATTRIBUTES = """
+INSERT INTO attribute_key (tenant, project, key) SELECT $1, $2, unnest($3::text[]) ON CONFLICT DO NOTHING
+"""
+KNOWN_ATTRIBUTES = "SELECT key FROM attribute_key WHERE tenant = $1 AND project = $2 AND key = ANY($3::text[])"
+COUNT_REACHABLE = """
+SELECT count(*)::int, coalesce(sum(c.push_count), 0)::int
+  FROM contact AS c WHERE c.tenant = $1 AND c.project = $2 AND c.push_count > 0 AND
+"""
+
+
+async def upsert(tx: Transaction, tenant: bytes, project: bytes, contacts: Sequence[Contact]) -> list[bytes]:
+    """Make or change these contacts, each once; their ids, in the same order."""
+    keys = sorted({key for contact in contacts for key in contact.attributes})
+    if keys:
+        await tx.raw.execute(LEARN_ATTRIBUTES, tenant, project, keys)
+    known = await _upsert_contacts(tx, tenant, project, contacts)
+    found = [known[contact.external_id] for contact in contacts]
+    await _upsert_subscriptions(tx, tenant, project, dict(zip(found, contacts, strict=True)))
+    return found
+
+
+async def _upsert_contacts(
+    tx: Transaction, tenant: bytes, project: bytes, contacts: Sequence[Contact]
+) -> dict[str, bytes]:
+    ordered = sorted(contacts, key=lambda contact: contact.external_id)  # two requests lock in the same order
+    rows = await tx.raw.fetch(
+        UPSERT_CONTACTS,
+        tenant,
+        project,
+        ids.new_ids(len(ordered)),
+        [contact.external_id for contact in ordered],
+        [contact.country for contact in ordered],
+        [contact.locale for contact in ordered],
+        [contact.time_zone for contact in ordered],
+        [json.dumps(contact.tags) for contact in ordered],
+        [json.dumps(dict(contact.attributes)) for contact in ordered],
+    )
+    return {external_id: contact for external_id, contact in rows}
+
+
+async def _upsert_subscriptions(
+    tx: Transaction, tenant: bytes, project: bytes, contacts: Mapping[bytes, Contact]
+) -> None:
+    pairs = [(owner, item) for owner, contact in contacts.items() for item in contact.subscriptions]
+    if not pairs:
+        return
+    pairs.sort(key=lambda pair: pair[1].endpoint)
+    rows = await tx.raw.fetch(
+        UPSERT_SUBSCRIPTIONS,
+        tenant,
+        project,
+        [owner for owner, _ in pairs],
+        ids.new_ids(len(pairs)),
+        [item.endpoint for _, item in pairs],
+        [item.p256dh for _, item in pairs],
+        [item.auth for _, item in pairs],
+    )
+    gains = Counter(row["won_by"] for row in rows if row["won_by"])
+    gains.subtract(row["lost_by"] for row in rows if row["lost_by"])
+    await _add_push_counts(tx, tenant, project, gains)
+
+
+async def _add_push_counts(tx: Transaction, tenant: bytes, project: bytes, gains: Mapping[bytes, int]) -> None:
+    for gain in sorted(set(gains.values()) - {0}):  # seldom more than one
+        changed = sorted(contact for contact, its_gain in gains.items() if its_gain == gain)
+        await tx.raw.execute(ADD_PUSH_COUNT, tenant, project, changed, gain)
+
+
+async def find(
+    tx: Transaction, tenant: bytes, project: bytes | None, contact: bytes
+) -> tuple[sa.Row[tuple[object, ...]], Sequence[sa.Row[tuple[object, ...]]]] | None:
+    """The contact's row and its subscriptions' rows."""
+    people, browsers = tables.contact, tables.push_subscription
+    row = (
+        await tx.execute(
+            sa.select(people).where(
+                people.c.tenant == tenant,
+                people.c.id == contact,
+                sa.true() if project is None else people.c.project == project,
+            )
+        )
+    ).first()
+    if row is None:
+        return None
+    subscriptions = await tx.execute(
+        sa.select(browsers)
+        .where(browsers.c.tenant == tenant, browsers.c.project == row.project, browsers.c.contact == contact)
+        .order_by(browsers.c.id)
+    )
+    return row, subscriptions.all()
+
+
+async def retire(tx: Transaction, tenant: bytes, subscriptions: Sequence[bytes], at: datetime.datetime) -> None:
+    """Take these subscriptions out of every later audience."""
+    losses: dict[bytes, Counter[bytes]] = defaultdict(Counter)
+    for project, contact in await tx.raw.fetch(RETIRE, tenant, subscriptions, at):
+        losses[project][contact] -= 1
+    for project, gains in sorted(losses.items()):
+        await _add_push_counts(tx, tenant, project, gains)
+
+
+async def known_attributes(tx: Transaction, tenant: bytes, project: bytes, keys: Sequence[str]) -> frozenset[str]:
+    """Which of these keys a contact of the project ever carried."""
+    if not keys:
+        return frozenset()
+    return frozenset(row[0] for row in await tx.raw.fetch(KNOWN_ATTRIBUTES, tenant, project, keys))
+
+
+async def count_reachable(tx: Transaction, tenant: bytes, project: bytes, tree: Filter) -> tuple[int, int]:
+    """How many people of this filter have a browser to push to, and how many browsers."""
+    condition, parameters = compile_filter(tree, first=3)
+    # A generic plan would compare long lists of values one by one.
+    await tx.raw.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+    row = await tx.raw.fetchrow(f"{COUNT_REACHABLE} {condition}", tenant, project, *parameters)
+    assert row is not None
+    return row[0], row[1]

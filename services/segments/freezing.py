@@ -1,0 +1,167 @@
+"""Owns freezing audiences: each run's is walked once, ascending, and every batch commits with its event and position.
+
+Never resolves anew: after a crash the walk goes on behind the last (contact, endpoint) that is stored. One connection
+reads by a cursor, another commits; whoever commits to an audience that was stopped or taken over changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from carillon.events.v1.audience_batches_pb2 import Recipients
+from carillon.segments.v1.filter_pb2 import Filter as FilterMessage
+
+from services.runtime import ids
+from services.runtime.database import Database, Transaction
+from services.runtime.errors import Unavailable
+from services.segments import audience_repository as audiences
+from services.segments.domain import batching
+from services.segments.domain.audience import Audience, AudienceState, Batch
+from services.segments.filter_messages import read_filter
+from services.segments.messages import digest, publish_batch, publish_totals, push_recipients
+
+log = structlog.get_logger()
+
+WALKS_AT_ONCE = 3  # each takes two connections
+SAFETY_SECONDS = 2.0  # how often to look without having been woken: another process may have died in a walk
+FIXED_BYTES = 2 * ids.SIZE + 65 + 16 + 4  # of a position, beside its address
+PAGE = 16
+
+Row = Sequence[Any]  # contact, endpoint, address, p256dh, auth
+
+
+def build_batch(rows: Sequence[Row], *, number: int, before: bytes) -> Batch:
+    """These rows as batch `number`; `before` is the last contact of the batch before."""
+    contacts, endpoints, addresses, p256dh, auths = zip(*rows, strict=True)
+    recipients = push_recipients(contacts, endpoints, addresses, p256dh, auths)
+    return Batch(
+        number=number,
+        size=len(rows),
+        contact_count=batching.distinct_contacts(contacts, before=before),
+        first=(contacts[0], endpoints[0]),
+        last=(contacts[-1], endpoints[-1]),
+        digest=digest(recipients),
+        recipients=recipients,
+    )
+
+
+class Freezer:
+    """Walks whatever is RESOLVING, woken by a notification and at start."""
+
+    def __init__(self, *, database: Database, wake: asyncio.Event) -> None:
+        self._database = database
+        self._wake = wake
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._walks: dict[bytes, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """Begin looking."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End each walk behind the batch at hand."""
+        self._stopping = True
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task, *self._walks.values()], timeout=10)
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                self._begin(await self._database.transaction(audiences.resolving))
+            except Unavailable as error:
+                log.warning("audiences wait", problem=error.message)
+            try:
+                async with asyncio.timeout(SAFETY_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    def _begin(self, runs: Sequence[bytes]) -> None:
+        for run in runs:
+            if run not in self._walks and len(self._walks) < WALKS_AT_ONCE:
+                self._walks[run] = asyncio.create_task(self._walk(run))
+
+    async def _walk(self, run: bytes) -> None:
+        try:
+            more = await self.freeze(run)
+        except Unavailable as error:
+            log.warning("an audience waits", run=run.hex(), problem=error.message)
+            more = False
+        except Exception:
+            log.exception("an audience could not be resolved, trying again", run=run.hex())
+            await asyncio.sleep(SAFETY_SECONDS)
+            more = False
+        del self._walks[run]
+        if more:
+            self._wake.set()  # others may have waited for a place
+
+    async def freeze(self, run: bytes) -> bool:
+        """Walk the run to its end; False where another process does."""
+
+        async def read(tx: Transaction) -> bool:
+            if not await audiences.take(tx, run):
+                return False
+            audience = await audiences.find(tx, run)
+            if audience is not None and audience.state is AudienceState.RESOLVING:
+                await self._freeze_from(tx, audience)
+            return True
+
+        return await self._database.transaction(read)
+
+    async def _freeze_from(self, tx: Transaction, audience: Audience) -> None:
+        # A browser that moved to a later contact while nobody walked must not be taken twice.
+        taken = await _taken(tx, audience)
+        tree = read_filter(FilterMessage.FromString(audience.filter), "filter")
+        cursor = await audiences.open_walk(tx, audience, tree)
+        number, before, ended = audience.batch_count, audience.last_contact, False
+        rows: list[Row] = []
+        while not self._stopping:
+            wanted = batching.positions_of(number) - len(rows)
+            if not ended and wanted > 0:
+                found = await cursor.fetch(wanted)
+                ended = len(found) < wanted
+                rows += [row for row in found if row[1] not in taken] if taken else found
+            if not rows and ended:
+                await self._complete(audience, batch_count=number)
+                return
+            if not rows:
+                continue
+            count = batching.cut([len(row[2]) + FIXED_BYTES for row in rows], number=number)
+            batch = build_batch(rows[:count], number=number, before=before)
+            if not await self._append(audience, batch):
+                return
+            number, before, rows = number + 1, batch.last[0], rows[count:]
+
+    async def _append(self, audience: Audience, batch: Batch) -> bool:
+        async def work(tx: Transaction) -> bool:
+            stored = await audiences.append(tx, audience.run, batch)
+            if stored:
+                await publish_batch(tx, audience, batch)
+            return stored
+
+        return await self._database.transaction(work)
+
+    async def _complete(self, audience: Audience, *, batch_count: int) -> None:
+        async def work(tx: Transaction) -> None:
+            whole = await audiences.complete(tx, audience.run, batch_count=batch_count)
+            if whole is not None:
+                await publish_totals(tx, whole)
+
+        await self._database.transaction(work)
+
+
+async def _taken(tx: Transaction, audience: Audience) -> frozenset[bytes]:
+    """The endpoints that are frozen already; none at a first start."""
+    taken: set[bytes] = set()
+    for first in range(0, audience.batch_count, PAGE):
+        page = await audiences.missing(tx, audience.run, after=first - 1, known=(), limit=PAGE)
+        for _, _, _, recipients in page:
+            raw = Recipients.FromString(recipients).endpoints
+            taken.update(raw[start : start + ids.SIZE] for start in range(0, len(raw), ids.SIZE))
+    return frozenset(taken)

@@ -1,0 +1,17 @@
+"""Owns what the segments process is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.runtime.chassis import ChassisSettings
+from services.runtime.settings import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentsSettings(ChassisSettings):
+    """The chassis' settings and the peers'."""
+
+    campaigns: Address  # asked for runs without an audience
+    gateway: Address  # asked whose a project is
+    allowed_private_hosts: tuple[str, ...] = ()  # `host` or `host:port` that push endpoints may name though not public
