@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+from functools import partial
 
 from carillon.events.v1.audience_batches_pb2 import AudienceBatch
 from carillon.events.v1.audience_totals_pb2 import AudienceTotals
@@ -12,11 +13,12 @@ from carillon.feeds.v1.audience_feed_service_pb2 import StreamMissingBatchesRequ
 from carillon.feeds.v1.audience_feed_service_pb2_grpc import AudienceFeedServiceStub
 from carillon.feeds.v1.run_feed_service_pb2 import StreamOpenRunsRequest
 from carillon.feeds.v1.run_feed_service_pb2_grpc import RunFeedServiceStub
+from google.protobuf.message import Message
 
 from services import topics
 from services.delivery import run_repository
 from services.delivery.run_repository import RunRow
-from services.runtime.consumer import Subscription
+from services.runtime.consumer import Handler, Subscription
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Conflict
 
@@ -78,8 +80,7 @@ class Reactions:
         """Ask campaigns for open runs, and segments for what is missing of their audiences."""
         async for answer in self._campaigns.StreamOpenRuns(StreamOpenRunsRequest(), timeout=STREAM_SECONDS):
             if answer.fact.WhichOneof("fact") == "run_started":
-                fact = answer.fact
-                await self._database.transaction(lambda tx, fact=fact: self.on_lifecycle(tx, fact))
+                await self._database.transaction(partial(_called, self.on_lifecycle, answer.fact))
         for run, batches in await self._database.transaction(run_repository.incomplete_runs):
             await self._pull_batches(run, batches)
 
@@ -87,6 +88,10 @@ class Reactions:
         request = StreamMissingBatchesRequest(run=run, known_batches=known)
         async for answer in self._segments.StreamMissingBatches(request, timeout=STREAM_SECONDS):
             if answer.WhichOneof("item") == "batch":
-                await self._database.transaction(lambda tx, item=answer.batch: self.on_batch(tx, item))
+                await self._database.transaction(partial(_called, self.on_batch, answer.batch))
             else:
-                await self._database.transaction(lambda tx, item=answer.totals: self.on_totals(tx, item))
+                await self._database.transaction(partial(_called, self.on_totals, answer.totals))
+
+
+async def _called(handle: Handler, event: Message, tx: Transaction) -> None:
+    await handle(tx, event)

@@ -81,7 +81,7 @@ class Consumer:
             return False  # not connected, or waiting for a part that is down: a restart would not help
         for partition in consumer.assignment():
             highwater = consumer.highwater(partition)
-            state = consumer._subscription.subscription.assignment.state_value(partition)  # noqa: SLF001 - no public one
+            state = consumer._subscription.subscription.assignment.state_value(partition)
             if highwater is not None and state is not None and state.has_valid_position and state.position < highwater:
                 return True
         return False

@@ -86,5 +86,5 @@ def _read(env: environs.Env, field: dataclasses.Field[Any], kind: Any) -> Any:
         return text if text is field.default else READERS[kind](text)
     if kind == tuple[str, ...]:
         return tuple(item for item in env.list(name, **default) if item)
-    methods = {str: env.str, int: env.int, float: env.float, bool: env.bool}
+    methods: dict[Any, Callable[..., Any]] = {str: env.str, int: env.int, float: env.float, bool: env.bool}
     return methods[kind](name, **default)
