@@ -40,7 +40,7 @@ def _wanted(requirement: Requirement, extras: Iterable[str]) -> bool:
 
 def stanzas(lock: str, names: set[str]) -> str:
     """The lock's entries for these names, hashes and all. Raises LookupError where one is missing."""
-    by_name = {canonicalize_name(match["name"]): match.group() for match in _STANZA.finditer(lock)}
+    by_name = {str(canonicalize_name(match["name"])): match.group() for match in _STANZA.finditer(lock)}
     if missing := names - by_name.keys():
         raise LookupError(f"not in the lock: {', '.join(sorted(missing))}")
     return "\n".join(by_name[name] for name in sorted(names)) + "\n"
