@@ -1,4 +1,4 @@
-"""Owns the migration step: `python -m tools.migrate` makes the roles, the schemas, and brings each to its newest revision.
+"""Owns the migration step: `python -m tools.migrate` makes roles and schemas, and brings each to its newest revision.
 
 Never run by the services. It may be run at any time and any number of times.
 """

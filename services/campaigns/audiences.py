@@ -1,4 +1,4 @@
-"""Owns asking segments how large an audience is, which is also how a filter is found to be wrong before it is stored."""
+"""Owns asking segments how large an audience is, which is also how a wrong filter is found before it is stored."""
 
 from __future__ import annotations
 

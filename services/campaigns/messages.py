@@ -31,7 +31,7 @@ def instant(value: datetime.datetime) -> Timestamp:
 
 
 def definition_from(message: pb.Campaign) -> Definition:
-    """What the author wrote. Raises Invalid for an instant that is none and NotFound for a segment's name that is none."""
+    """What the author wrote. Raises Invalid for what is no instant and NotFound for what is no segment's name."""
     return Definition(
         display_name=message.display_name,
         channels=tuple(dict.fromkeys(message.channels)),

@@ -100,8 +100,7 @@ class Reconciler:
 
 def _split(name: str) -> tuple[str, bytes | None]:
     if "/runs/" in name:
-        project, campaign, run = names.split(name, "projects", "campaigns", "runs")
-        return name.rpartition("/runs/")[0], run
+        return name.rpartition("/runs/")[0], names.split(name, "projects", "campaigns", "runs")[2]
     names.split(name, "projects", "campaigns")
     return name, None
 

@@ -137,7 +137,7 @@ class Consumer:
             log.info("offset not committed", topic=partition.topic, problem=repr(error))
 
     async def _digest(self, record: ConsumerRecord[bytes, bytes]) -> None:
-        headers = {name: value for name, value in record.headers}
+        headers = dict(record.headers)
         event_id = headers.get("event_id", b"%d:%d" % (record.partition, record.offset))
         structlog.contextvars.bind_contextvars(
             event_id=event_id.hex(), request_id=headers.get("request_id", b"").decode(errors="replace")

@@ -124,7 +124,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return call
 
     def _enter(self, method: str, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        metadata = {key: value for key, value in context.invocation_metadata() or ()}
+        metadata = dict(context.invocation_metadata() or ())
         structlog.contextvars.bind_contextvars(
             request_id=str(metadata.get(REQUEST_ID_KEY) or ids.new_id().hex()), method=method
         )

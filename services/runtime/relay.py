@@ -1,7 +1,7 @@
 """Owns the way from the outbox to Kafka: at least once, each event until it is acknowledged.
 
-Never goes by "id greater than the last": commits arrive out of order. Rows are locked, sent, deleted, committed; a crash
-in between sends them again, and the inbox on the other side knows their ids.
+Never goes by "id greater than the last": commits arrive out of order. Rows are locked, sent, deleted, committed; a
+crash in between sends them again, and the inbox on the other side knows their ids.
 """
 
 from __future__ import annotations

@@ -1,0 +1,92 @@
+"""Each part is killed once while a campaign is being sent, and once the whole Kafka log is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+
+from services.runtime import ids
+from tests.e2e.books import check_equal, push, read_books, wait_until_ended
+from tests.stacks import own_stack, running
+from tools.client import Client
+from tools.stack.stack import Stack
+from tools.workspace import Workspace, add_people, make_workspace
+
+PEOPLE = 10_000
+KILLED = ("campaigns", "segments", "delivery", "analytics", "gateway", "envoy", "kafka", "postgres")
+SLOWLY = {"requests_per_second": 350}  # so that the campaign outlives all the kills
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture
+def own() -> Iterator[Stack]:
+    """A stack that may be killed."""
+    with own_stack() as stack:
+        yield stack
+
+
+async def _begin(own: Stack) -> tuple[Workspace, str]:
+    """10,000 people and a slow campaign to them."""
+    there = running(own)
+    workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Kills")
+    await add_people(there.described, workspace, PEOPLE)
+    async with Client(there.described["sandbox"]) as sandbox:
+        await sandbox.call("PUT", "/faults", SLOWLY)
+    async with Client(there.described["dialects"]["reachbell"], workspace.key_header) as reachbell:
+        created = await reachbell.call("POST", "/campaigns", push(workspace))
+    return workspace, created["id"]
+
+
+async def _end(own: Stack, workspace: Workspace, campaign: str, *, seconds: float) -> None:
+    """The push service is quick again; the campaign ends by itself."""
+    there = running(own)
+    async with Client(there.described["sandbox"]) as sandbox:
+        await sandbox.call("DELETE", "/faults")
+    async with Client(there.described["dialects"]["reachbell"], workspace.key_header) as reachbell:
+        await wait_until_ended(reachbell, campaign, seconds=seconds)
+
+
+async def test_every_part_is_killed_once_and_nobody_is_lost(own: Stack) -> None:
+    workspace, campaign = await _begin(own)
+
+    for part in KILLED:
+        await asyncio.sleep(1.5)
+        assert own.kill(part), f"{part} was not running"
+    await asyncio.to_thread(own.wait_until_ready)
+    await _end(own, workspace, campaign, seconds=60)
+    books = await read_books(running(own).described, workspace, campaign)
+
+    check_equal(books, sent=PEOPLE)
+    marked = await _marked_as_repeated(own, campaign)
+    assert books.reconciliation.get("repeated", 0) == marked
+    assert books.repeats <= marked, "a message was repeated that is not marked"
+
+
+async def test_losing_the_whole_kafka_log_costs_delay_not_truth(own: Stack) -> None:
+    workspace, campaign = await _begin(own)
+    await asyncio.sleep(2)
+
+    await asyncio.to_thread(own.wipe_kafka)
+    await _end(own, workspace, campaign, seconds=100)
+    books = await read_books(running(own).described, workspace, campaign)
+
+    check_equal(books, sent=PEOPLE)
+    assert books.repeats == 0
+
+
+async def _marked_as_repeated(own: Stack, campaign: str) -> int:
+    connection = await asyncpg.connect(running(own).described["postgres"])
+    try:
+        return int(
+            await connection.fetchval(
+                "SELECT count(*) FROM delivery.outcome WHERE repeated AND run IN"
+                " (SELECT id FROM delivery.run WHERE campaign = $1)",
+                ids.parse("cmp", campaign),
+            )
+        )
+    finally:
+        await connection.close()
