@@ -83,7 +83,7 @@ async def read_books(described: Mapping[str, Any], workspace: Workspace, campaig
 
 async def delivery_rows(described: Mapping[str, Any], campaign: str) -> dict[str, int]:
     """state → rows, counted by SQL."""
-    names = {number: state for number, state in enumerate(STATES, start=2)}
+    names = dict(enumerate(STATES, start=2))
     connection = await asyncpg.connect(described["postgres"])
     try:
         rows = await connection.fetch(
