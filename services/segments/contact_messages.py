@@ -6,7 +6,7 @@ Never decides what a contact may be, save that its keys can be read.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from typing import Any
 
 from carillon.segments.v1.filter_pb2 import Filter as FilterMessage
@@ -19,7 +19,7 @@ from services.segments.domain import push
 from services.segments.domain.contacts import Contact, Subscription
 
 
-def read_contact(message: ContactMessage, path: str, *, allowed_private_hosts: Set[str]) -> Contact:
+def read_contact(message: ContactMessage, path: str, *, allowed_private_hosts: frozenset[str]) -> Contact:
     """The contact; Invalid where a subscription cannot be one."""
     return Contact(
         external_id=message.external_id,
@@ -35,7 +35,7 @@ def read_contact(message: ContactMessage, path: str, *, allowed_private_hosts: S
     )
 
 
-def _read_subscription(message: PushSubscription, path: str, allowed_private_hosts: Set[str]) -> Subscription:
+def _read_subscription(message: PushSubscription, path: str, allowed_private_hosts: frozenset[str]) -> Subscription:
     push.check_endpoint(message.endpoint, f"{path}.endpoint", allowed_private_hosts=allowed_private_hosts)
     return Subscription(
         endpoint=message.endpoint,

@@ -7,35 +7,44 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import ipaddress
 import re
-from collections.abc import Set
 from urllib.parse import SplitResult, urlsplit
 
 from services.runtime.errors import Invalid
 
 MAX_ENDPOINT = 2000  # what the unique index can hold, with room to spare
-ENDPOINT = re.compile(r"https?://[!-~]+")
+ENDPOINT = re.compile(r"(?P<origin>https?://[^/?#\\]+)[!\"$-\[\]-~]*")
 P256DH_BYTES = 65
 AUTH_BYTES = 16
 UNCOMPRESSED = 4  # the first byte of an uncompressed point
 
 
-def check_endpoint(url: str, path: str, *, allowed_private_hosts: Set[str]) -> None:
+def check_endpoint(url: str, path: str, *, allowed_private_hosts: frozenset[str]) -> None:
     """Invalid unless it is an https URL of a public host, or a URL of a host that the installation allows."""
-    if len(url) > MAX_ENDPOINT or not ENDPOINT.fullmatch(url):
-        raise Invalid("ENDPOINT_INVALID", "A push endpoint is an https URL.", field=path)
+    match = ENDPOINT.fullmatch(url)
+    if len(url) > MAX_ENDPOINT or match is None:
+        raise Invalid("ENDPOINT_INVALID", "A push endpoint is an https URL without a fragment.", field=path)
+    problem = _origin_problem(match["origin"], allowed_private_hosts)
+    if problem:
+        raise Invalid(*problem, field=path)
+
+
+@functools.lru_cache(maxsize=10_000)  # a million subscriptions have a handful of origins
+def _origin_problem(origin: str, allowed_private_hosts: frozenset[str]) -> tuple[str, str] | None:
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(origin)
         port = parts.port
-    except ValueError as error:
-        raise Invalid("ENDPOINT_INVALID", "A push endpoint is an https URL.", field=path) from error
-    if not parts.hostname or parts.username is not None or parts.fragment:
-        raise Invalid("ENDPOINT_INVALID", "A push endpoint has a host, no user and no fragment.", field=path)
+    except ValueError:
+        return "ENDPOINT_INVALID", "A push endpoint is an https URL."
+    if not parts.hostname or parts.username is not None:
+        return "ENDPOINT_INVALID", "A push endpoint has a host and no user."
     if allowed_private_hosts & {parts.hostname, f"{parts.hostname}:{port}"}:
-        return
+        return None
     if parts.scheme != "https" or not _looks_public(parts):
-        raise Invalid("ENDPOINT_NOT_ALLOWED", "A push endpoint is an https URL of a public host.", field=path)
+        return "ENDPOINT_NOT_ALLOWED", "A push endpoint is an https URL of a public host."
+    return None
 
 
 def _looks_public(parts: SplitResult) -> bool:

@@ -1,0 +1,26 @@
+"""Owns a batch of final messages as it is stored: columns of equal length.
+
+Never a row of its own: rows exist in the database only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Final states of some positions of one batch of a run's audience."""
+
+    tenant: bytes
+    campaign: bytes
+    run: bytes
+    batch: int
+    positions: Sequence[int]
+    channels: Sequence[int]
+    states: Sequence[int]
+    reason_words: Sequence[str]
+    reasons: Sequence[int]  # indices into `reason_words`
+    contacts: bytes  # 12 bytes each, end to end
+    times: Sequence[int]  # milliseconds since 1970

@@ -1,0 +1,51 @@
+"""Owns LedgerFeedService: this service's book of every run, for comparing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from carillon.events.v1.run_counted_pb2 import RunCounted
+from carillon.feeds.v1 import ledger_feed_service_pb2 as service
+from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceServicer
+
+from services.analytics import repository
+from services.analytics.domain.counts import Counts
+from services.analytics.messages import write_counts
+from services.runtime.database import Database, Transaction
+from services.runtime.errors import Invalid
+
+MAX_RUNS = 1000
+
+
+class LedgerFeedApi(LedgerFeedServiceServicer):
+    """Answers our own services."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def CountRuns(self, request: service.CountRunsRequest, context: Any) -> service.CountRunsResponse:
+        """Count the rows of runs, beside their counters."""
+        runs = read_runs(request.runs)
+
+        async def count(tx: Transaction) -> tuple[Counts, Counts]:
+            counters = await repository.read_counters(tx, runs)  # first: rows may only be more
+            return await repository.count_rows(tx, runs), counters
+
+        rows, counters = await self._database.transaction(count)
+        return service.CountRunsResponse(rows=write_counts(rows), counters=write_counts(counters))
+
+    async def BatchGetCountedRuns(
+        self, request: service.BatchGetCountedRunsRequest, context: Any
+    ) -> service.BatchGetCountedRunsResponse:
+        """Answer those that are counted."""
+        runs = read_runs(request.runs)
+        counted = await self._database.transaction(lambda tx: repository.counted_runs(tx, runs))
+        return service.BatchGetCountedRunsResponse(runs=[RunCounted.FromString(item) for item in counted])
+
+
+def read_runs(runs: Sequence[bytes]) -> list[bytes]:
+    """The runs, at most 1,000."""
+    if len(runs) > MAX_RUNS:
+        raise Invalid("RUNS_OUT_OF_RANGE", f"At most {MAX_RUNS} runs.", field="runs")
+    return list(runs)

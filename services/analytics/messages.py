@@ -1,0 +1,113 @@
+"""Owns the events and messages of this service: read from what others write, built from what is stored.
+
+Never stores or sends them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from carillon.analytics.v1.analytics_pb2 import CampaignStats
+from carillon.delivery.v1.delivery_pb2 import StateCounts
+from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
+from carillon.events.v1.run_counted_pb2 import RunCounted
+from carillon.events.v1.run_ended_pb2 import RunEnded
+
+from services import names
+from services.analytics.domain.counts import Counts
+from services.analytics.domain.message_states import RANKS
+from services.analytics.domain.outcomes import Outcomes
+from services.analytics.domain.snapshot import Snapshot
+from services.runtime import ids
+from services.runtime.database import Transaction
+from services.runtime.errors import Invalid
+from services.runtime.outbox import publish
+from services.topics import RUN_COUNTED
+
+
+def read_outcomes(event: OutcomeBatch) -> Outcomes:
+    """The batch as columns; Invalid where they are not of one length or a state is not a final one."""
+    size = len(event.positions)
+    channels = list(event.channels) * size if len(event.channels) == 1 else list(event.channels)
+    lengths = {len(event.states), len(event.reasons), len(event.times), len(channels), len(event.contacts) / ids.SIZE}
+    if lengths != {size} or not RANKS.keys() >= set(event.states):
+        raise Invalid("OUTCOMES_MALFORMED", "Columns differ in length, or a state is not final.")
+    return Outcomes(
+        tenant=event.tenant,
+        campaign=event.campaign,
+        run=event.run,
+        batch=event.batch,
+        positions=list(event.positions),
+        channels=channels,
+        states=list(event.states),
+        reason_words=list(event.reason_words),
+        reasons=list(event.reasons),
+        contacts=event.contacts,
+        times=list(event.times),
+    )
+
+
+def read_counts(message: StateCounts) -> Counts:
+    """Delivery's totals of a run that has ended."""
+    return Counts(
+        sent=message.sent,
+        failed=message.failed,
+        suppressed=message.suppressed,
+        cancelled=message.cancelled,
+        expired=message.expired,
+        unknown=message.unknown,
+    )
+
+
+def write_counts(counts: Counts) -> StateCounts:
+    """Ours, in delivery's words."""
+    return StateCounts(
+        sent=counts.sent,
+        failed=counts.failed,
+        suppressed=counts.suppressed,
+        cancelled=counts.cancelled,
+        expired=counts.expired,
+        unknown=counts.unknown,
+    )
+
+
+def counted_event(ended: RunEnded) -> RunCounted:
+    """The fact that our rows say what delivery said."""
+    return RunCounted(
+        tenant=ended.tenant,
+        campaign=ended.campaign,
+        run=ended.run,
+        state=ended.state,
+        counts=ended.counts,
+        end_time=ended.end_time,
+    )
+
+
+async def publish_counted(tx: Transaction, event: RunCounted) -> None:
+    """Announce it with the transaction that found it; the same run is the same event."""
+    await publish(
+        tx,
+        topic=RUN_COUNTED.name,
+        key=event.tenant + event.run,
+        event=event,
+        event_id=hashlib.blake2b(b"run-counted" + event.run, digest_size=16).digest(),
+    )
+
+
+def write_stats(snapshot: Snapshot) -> CampaignStats:
+    """A snapshot as users see it. Web push has no later receipt: acceptance is SENT and DELIVERED together."""
+    counts = snapshot.counts
+    return CampaignStats(
+        name=names.join(("projects", snapshot.project), ("campaigns", snapshot.campaign)) + "/stats",
+        queued=snapshot.queued,
+        sent=counts.sent,
+        delivered=counts.sent,
+        failed=counts.failed,
+        suppressed=counts.suppressed,
+        cancelled=counts.cancelled,
+        expired=counts.expired,
+        unknown=counts.unknown,
+        state=snapshot.state,  # type: ignore[arg-type]  # the number is the enum's own
+        update_time=snapshot.at,
+        revision=snapshot.revision,
+    )

@@ -1,0 +1,176 @@
+"""Owns the statements of this service. Counters change only by exactly what the same statement changed in the rows.
+
+Never decides which truth stands (ranks come in as a column), nor when a run is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.analytics.domain.counts import Counts
+from services.analytics.domain.message_states import RANKS
+from services.analytics.domain.outcomes import Outcomes
+from services.analytics.domain.snapshot import Snapshot
+from services.runtime.database import Transaction
+
+STORE = """
+WITH arrived AS (
+    INSERT INTO outcome AS o (run, batch, position, state, rank, channel, tenant, campaign, contact, reason, at)
+    SELECT $1, $2, i.position, i.state, i.rank, i.channel, $3, $4,
+           substring($5::bytea FROM (12 * i.n - 11)::int FOR 12), ($6::text[])[i.reason + 1],
+           timestamptz 'epoch' + i.ms * interval '1 millisecond'
+      FROM unnest($7::int[], $8::int[], $9::int[], $10::int[], $11::int[], $12::bigint[])
+           WITH ORDINALITY AS i(position, state, rank, channel, reason, ms, n)
+    ON CONFLICT (run, batch, position) DO UPDATE
+       SET state = excluded.state, rank = excluded.rank, reason = excluded.reason, at = excluded.at
+     WHERE o.rank < excluded.rank
+    RETURNING old.state AS was, new.state AS is_now
+), difference AS (
+    SELECT state, sum(n) AS n
+      FROM (SELECT is_now AS state, 1 AS n FROM arrived
+            UNION ALL SELECT was, -1 FROM arrived WHERE was IS NOT NULL) AS steps
+     GROUP BY state HAVING sum(n) <> 0 ORDER BY state
+)
+INSERT INTO counter AS k (run, state, n) SELECT $1, state, n FROM difference
+ON CONFLICT (run, state) DO UPDATE SET n = k.n + excluded.n
+"""
+MEET_RUN = "INSERT INTO run (run, tenant, campaign) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+LOCK_RUN = "SELECT ended, counted IS NOT NULL AS is_counted FROM run WHERE run = $1 FOR NO KEY UPDATE"
+PUT_CAMPAIGN = """
+INSERT INTO campaign AS k (campaign, tenant, project, state, queued, revision) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (campaign) DO UPDATE
+   SET state = excluded.state, queued = excluded.queued, revision = excluded.revision
+ WHERE k.revision < excluded.revision
+"""
+COUNTERS = "SELECT state, sum(n)::int FROM counter WHERE run = ANY($1::bytea[]) GROUP BY state"
+ROWS = "SELECT state, count(*)::int FROM outcome WHERE run = ANY($1::bytea[]) GROUP BY state"
+# One statement: state and numbers are of one instant.
+SNAPSHOTS = """
+SELECT k.tenant, k.project, k.campaign, k.state, k.queued, k.revision, statement_timestamp() AS at,
+       (SELECT count(*) FROM run AS r WHERE r.campaign = k.campaign AND r.counted IS NULL) AS uncounted_runs,
+       c.states, c.numbers
+  FROM campaign AS k CROSS JOIN LATERAL (
+       SELECT array_agg(c.state) AS states, array_agg(c.n) AS numbers
+         FROM run AS r JOIN counter AS c ON c.run = r.run WHERE r.campaign = k.campaign) AS c
+ WHERE k.campaign = ANY($1::bytea[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """What is known of a run."""
+
+    ended: bytes | None  # the serialized RunEnded, once heard
+    is_counted: bool
+
+
+async def store_outcomes(tx: Transaction, outcomes: Outcomes) -> None:
+    """Store rows, or correct those of a lower rank, and their counters with them."""
+    await tx.raw.execute(
+        STORE,
+        outcomes.run,
+        outcomes.batch,
+        outcomes.tenant,
+        outcomes.campaign,
+        outcomes.contacts,
+        outcomes.reason_words,
+        outcomes.positions,
+        outcomes.states,
+        [RANKS[state] for state in outcomes.states],
+        outcomes.channels,
+        outcomes.reasons,
+        outcomes.times,
+    )
+
+
+async def meet_run(tx: Transaction, *, run: bytes, tenant: bytes, campaign: bytes) -> None:
+    """Note that the run is the campaign's."""
+    await tx.raw.execute(MEET_RUN, run, tenant, campaign)
+
+
+async def lock_run(tx: Transaction, *, run: bytes, tenant: bytes, campaign: bytes) -> RunRow:
+    """The run's row, until the commit: its last outcome and its end meet here, so that one of them sees the other."""
+    row = await tx.raw.fetchrow(LOCK_RUN, run)
+    if row is None:
+        await meet_run(tx, run=run, tenant=tenant, campaign=campaign)
+        row = await tx.raw.fetchrow(LOCK_RUN, run)
+    assert row is not None
+    return RunRow(ended=row["ended"], is_counted=row["is_counted"])
+
+
+async def set_ended(tx: Transaction, run: bytes, ended: bytes) -> None:
+    """Keep what delivery says of the run's end."""
+    await tx.raw.execute("UPDATE run SET ended = $2 WHERE run = $1", run, ended)
+
+
+async def set_counted(tx: Transaction, run: bytes, counted: bytes) -> None:
+    """Keep that the run is counted."""
+    await tx.raw.execute("UPDATE run SET counted = $2 WHERE run = $1", run, counted)
+
+
+async def read_counters(tx: Transaction, runs: Sequence[bytes]) -> Counts:
+    """What the counters of these runs say."""
+    return Counts.of(dict(await tx.raw.fetch(COUNTERS, runs)))
+
+
+async def count_rows(tx: Transaction, runs: Sequence[bytes]) -> Counts:
+    """What the rows of these runs say, counted now."""
+    return Counts.of(dict(await tx.raw.fetch(ROWS, runs)))
+
+
+async def counted_runs(tx: Transaction, runs: Sequence[bytes]) -> list[bytes]:
+    """The serialized RunCounted of those that are."""
+    rows = await tx.raw.fetch("SELECT counted FROM run WHERE run = ANY($1::bytea[]) AND counted IS NOT NULL", runs)
+    return [row["counted"] for row in rows]
+
+
+async def uncounted_runs(tx: Transaction) -> list[bytes]:
+    """The runs that are not, oldest first."""
+    return [row["run"] for row in await tx.raw.fetch("SELECT run FROM run WHERE counted IS NULL ORDER BY run")]
+
+
+async def known_runs(tx: Transaction, runs: Sequence[bytes]) -> set[bytes]:
+    """Which of these runs were met."""
+    return {row["run"] for row in await tx.raw.fetch("SELECT run FROM run WHERE run = ANY($1::bytea[])", runs)}
+
+
+async def put_campaign(
+    tx: Transaction, *, campaign: bytes, tenant: bytes, project: bytes, state: int, queued: int, revision: int
+) -> None:
+    """Keep this of the campaign, unless something newer is known."""
+    await tx.raw.execute(PUT_CAMPAIGN, campaign, tenant, project, state, queued, revision)
+
+
+async def open_campaigns(tx: Transaction) -> dict[bytes, int]:
+    """The campaigns that have not ended, with their revisions."""
+    return dict(await tx.raw.fetch("SELECT campaign, revision FROM campaign WHERE state < 5 ORDER BY campaign"))
+
+
+async def revisions(tx: Transaction, campaigns: Sequence[bytes]) -> dict[bytes, int]:
+    """The revisions of those of these campaigns that were met."""
+    rows = await tx.raw.fetch("SELECT campaign, revision FROM campaign WHERE campaign = ANY($1::bytea[])", campaigns)
+    return dict(rows)
+
+
+async def read_snapshots(tx: Transaction, campaigns: Sequence[bytes]) -> dict[bytes, Snapshot]:
+    """The numbers of those of these campaigns that were met, all of one instant."""
+    return {row["campaign"]: _snapshot(row) for row in await tx.raw.fetch(SNAPSHOTS, campaigns)}
+
+
+def _snapshot(row: Mapping[str, Any]) -> Snapshot:
+    by_state: dict[int, int] = {}
+    for state, number in zip(row["states"] or (), row["numbers"] or (), strict=True):
+        by_state[state] = by_state.get(state, 0) + number
+    return Snapshot(
+        tenant=row["tenant"],
+        project=row["project"],
+        campaign=row["campaign"],
+        state=row["state"],
+        queued=row["queued"],
+        counts=Counts.of(by_state),
+        campaign_revision=row["revision"],
+        uncounted_runs=row["uncounted_runs"],
+        at=row["at"],
+    )

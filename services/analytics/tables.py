@@ -1,0 +1,59 @@
+"""Owns the shape of this service's tables, as SQLAlchemy sees it; migrations/ makes them.
+
+Never holds a query.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+metadata = sa.MetaData()
+
+outcome = sa.Table(
+    "outcome",
+    metadata,
+    sa.Column("run", pg.BYTEA, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("rank", sa.SmallInteger, nullable=False),
+    sa.Column("channel", sa.SmallInteger, nullable=False),
+    sa.Column("tenant", pg.BYTEA, nullable=False),
+    sa.Column("campaign", pg.BYTEA, nullable=False),
+    sa.Column("contact", pg.BYTEA, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
+
+counter = sa.Table(
+    "counter",
+    metadata,
+    sa.Column("run", pg.BYTEA, primary_key=True),
+    sa.Column("state", sa.SmallInteger, primary_key=True),
+    sa.Column("n", sa.Integer, nullable=False),
+)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("run", pg.BYTEA, primary_key=True),
+    sa.Column("tenant", pg.BYTEA, nullable=False),
+    sa.Column("campaign", pg.BYTEA, nullable=False),
+    sa.Column("ended", pg.BYTEA),  # the serialized RunEnded, once heard
+    sa.Column("counted", pg.BYTEA),  # the serialized RunCounted, once the rows equal it
+    sa.Index("run_of_campaign", "campaign"),
+    sa.Index("run_uncounted", "run", postgresql_where=sa.text("counted IS NULL")),
+)
+
+campaign = sa.Table(
+    "campaign",
+    metadata,
+    sa.Column("campaign", pg.BYTEA, primary_key=True),
+    sa.Column("tenant", pg.BYTEA, nullable=False),
+    sa.Column("project", pg.BYTEA, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("queued", sa.Integer, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),  # of the StateChanged this is from
+    sa.Index("campaign_open", "campaign", postgresql_where=sa.text("state < 5")),
+)
