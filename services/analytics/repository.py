@@ -15,26 +15,41 @@ from services.analytics.domain.outcomes import Outcomes
 from services.analytics.domain.snapshot import Snapshot
 from services.runtime.database import Transaction
 
-STORE = """
-WITH arrived AS (
-    INSERT INTO outcome AS o (run, batch, position, state, rank, channel, tenant, campaign, contact, reason, at)
+ARRIVED = """
     SELECT $1, $2, i.position, i.state, i.rank, i.channel, $3, $4,
            substring($5::bytea FROM (12 * i.n - 11)::int FOR 12), ($6::text[])[i.reason + 1],
            timestamptz 'epoch' + i.ms * interval '1 millisecond'
       FROM unnest($7::int[], $8::int[], $9::int[], $10::int[], $11::int[], $12::bigint[])
            WITH ORDINALITY AS i(position, state, rank, channel, reason, ms, n)
+"""
+INSERT = f"""
+INSERT INTO outcome AS o (run, batch, position, state, rank, channel, tenant, campaign, contact, reason, at) {ARRIVED}
+"""
+COUNT = """
+INSERT INTO counter AS k (run, state, n) SELECT $1, state, n FROM difference
+ON CONFLICT (run, state) DO UPDATE SET n = k.n + excluded.n
+"""
+ARE_NEW = """
+SELECT NOT EXISTS (SELECT FROM outcome WHERE run = $1 AND batch = $2 AND position = ANY($3::int[]))
+"""
+# Without ON CONFLICT, which inserts each row tentatively first, this is faster by half.
+STORE_NEW = f"""
+WITH added AS ({INSERT} RETURNING state),
+difference AS (SELECT state, count(*) AS n FROM added GROUP BY state ORDER BY state) {COUNT}
+"""
+STORE_BY_RANK = f"""
+WITH changed AS (
+    {INSERT}
     ON CONFLICT (run, batch, position) DO UPDATE
        SET state = excluded.state, rank = excluded.rank, reason = excluded.reason, at = excluded.at
      WHERE o.rank < excluded.rank
     RETURNING old.state AS was, new.state AS is_now
 ), difference AS (
     SELECT state, sum(n) AS n
-      FROM (SELECT is_now AS state, 1 AS n FROM arrived
-            UNION ALL SELECT was, -1 FROM arrived WHERE was IS NOT NULL) AS steps
+      FROM (SELECT is_now AS state, 1 AS n FROM changed
+            UNION ALL SELECT was, -1 FROM changed WHERE was IS NOT NULL) AS steps
      GROUP BY state HAVING sum(n) <> 0 ORDER BY state
-)
-INSERT INTO counter AS k (run, state, n) SELECT $1, state, n FROM difference
-ON CONFLICT (run, state) DO UPDATE SET n = k.n + excluded.n
+) {COUNT}
 """
 MEET_RUN = "INSERT INTO run (run, tenant, campaign) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 LOCK_RUN = "SELECT ended, counted IS NOT NULL AS is_counted FROM run WHERE run = $1 FOR NO KEY UPDATE"
@@ -67,9 +82,10 @@ class RunRow:
 
 
 async def store_outcomes(tx: Transaction, outcomes: Outcomes) -> None:
-    """Store rows, or correct those of a lower rank, and their counters with them."""
+    """Store rows, or correct those of a lower rank, and their counters with them; the run's row must be locked."""
+    are_new = await tx.raw.fetchval(ARE_NEW, outcomes.run, outcomes.batch, outcomes.positions)
     await tx.raw.execute(
-        STORE,
+        STORE_NEW if are_new else STORE_BY_RANK,
         outcomes.run,
         outcomes.batch,
         outcomes.tenant,
