@@ -1,0 +1,69 @@
+"""Owns ReachBell's schedule, `{"mode", "sendAt", "timezone"}`, there and back, and how it writes an instant."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+
+from carillon.campaigns.v1 import campaigns_pb2 as core
+from carillon.dialects.reachbell.v1 import campaigns_api_pb2 as pb
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gateway import local_time
+from services.runtime.errors import Invalid
+
+MODES = ("immediate", "scheduled", "draft")
+GRACE = datetime.timedelta(minutes=5)  # a `sendAt` that long past starts at once; an older one is a mistake
+
+
+def spell(instant: datetime.datetime) -> str:
+    """`2026-06-15T14:00:00.000Z`."""
+    return instant.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def spell_stamp(stamp: Timestamp) -> str:
+    """The same of a Timestamp."""
+    return spell(stamp.ToDatetime(tzinfo=datetime.UTC))
+
+
+def schedule_from(schedule: pb.Schedule, *, now: datetime.datetime) -> tuple[core.Schedule, Mapping[str, str]]:
+    """(the core's schedule, what only ReachBell keeps of it). Raises Invalid with ReachBell's own path."""
+    if schedule.mode not in MODES:
+        raise Invalid("SCHEDULE_INVALID", f"A mode is one of {', '.join(MODES)}.", field="schedule.mode")
+    zone = local_time.zone_of(schedule.timezone or "UTC")
+    if zone is None:
+        raise Invalid("TIME_ZONE_UNKNOWN", "There is no such time zone.", field="schedule.timezone")
+    answer = core.Schedule(time_zone=schedule.timezone)
+    if schedule.mode == "immediate":
+        answer.immediate = True
+        return answer, {}
+    if not schedule.send_at:
+        if schedule.mode == "scheduled":
+            raise Invalid("FIELD_REQUIRED", "Say when it is to be sent.", field="schedule.sendAt")
+        return answer, {}
+    instant = local_time.read_instant(schedule.send_at, zone)
+    if instant is None:
+        raise Invalid("TIME_INVALID", "This is no date and time.", field="schedule.sendAt")
+    if schedule.mode == "draft":
+        return answer, {"mode": "draft", "sendAt": spell(instant)}
+    if instant < now - GRACE:
+        raise Invalid("TIME_PAST", "This is more than 5 minutes past.", field="schedule.sendAt")
+    if instant <= now:
+        answer.immediate = True
+        return answer, {"mode": "scheduled", "sendAt": spell(instant)}
+    answer.start_time.FromDatetime(instant)
+    return answer, {}
+
+
+def schedule_to(schedule: core.Schedule, kept: Mapping[str, str]) -> pb.Schedule:
+    """What was written, as ReachBell writes it."""
+    kind = schedule.WhichOneof("kind")
+    mode = {"immediate": "immediate", "start_time": "scheduled", None: "draft"}[kind]
+    answer = pb.Schedule(mode=kept.get("mode", mode))
+    if kind == "start_time":
+        answer.send_at = spell_stamp(schedule.start_time)
+    elif "sendAt" in kept:
+        answer.send_at = kept["sendAt"]
+    if schedule.time_zone:
+        answer.timezone = schedule.time_zone
+    return answer

@@ -1,0 +1,131 @@
+"""Owns translating campaigns and their numbers between ReachBell and the core. Pure functions."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from carillon.analytics.v1.analytics_pb2 import CampaignStats
+from carillon.campaigns.v1 import campaigns_pb2 as core
+from carillon.dialects.reachbell.v1 import campaigns_api_pb2 as pb
+from carillon.segments.v1.segments_pb2 import CHANNEL_PUSH, Audience
+
+from gateway.dialects.reachbell import times
+from gateway.dialects.reachbell.filters import filter_from, filters_to
+from gateway.dialects.reachbell.states import WORDS
+from services import names
+from services.runtime.errors import Invalid
+
+VENDOR = "reachbell"  # our key in Campaign.vendor_fields
+CONTENT_FIELDS = ("title", "body", "icon_url", "image_url", "click_url")
+UTM_FIELDS = ("source", "medium", "campaign", "term", "content")
+
+
+def project_name(project_id: str) -> str:
+    """`proj_…` → `projects/proj_…`, or NotFound."""
+    return names.join(("projects", names.parse_id("projects", project_id, field="parent")))
+
+
+def campaign_name(campaign_id: str) -> str:
+    """`cmp_…` → `projects/-/campaigns/cmp_…`, or NotFound."""
+    spelled = names.spell("campaigns", names.parse_id("campaigns", campaign_id, field="name"))
+    return f"projects/{names.ANY_PROJECT}/campaigns/{spelled}"
+
+
+def campaign_from(request: pb.CreateCampaignRequest, *, now: datetime.datetime) -> core.Campaign:
+    """What the core is to make. Raises Invalid or NotFound."""
+    campaign = core.Campaign(display_name=request.name, channels=[CHANNEL_PUSH])
+    if request.HasField("content"):
+        campaign.push_content.CopyFrom(_content_from(request.content))
+    if request.HasField("segment") and (audience := _audience_from(request.segment, request.project_id)):
+        campaign.audience.CopyFrom(audience)
+    if request.HasField("schedule"):
+        schedule, kept = times.schedule_from(request.schedule, now=now)
+        campaign.schedule.CopyFrom(schedule)
+        campaign.vendor_fields = json.dumps({VENDOR: kept}) if kept else ""
+    if request.HasField("utm"):
+        campaign.utm.CopyFrom(core.Utm(**{name: getattr(request.utm, name) for name in UTM_FIELDS}))
+    return campaign
+
+
+def _content_from(content: pb.Content) -> core.PushContent:
+    actions = [
+        core.PushAction(action=item.action, title=item.title, url=item.url or item.click_url)
+        for item in content.actions
+    ]
+    return core.PushContent(**{name: getattr(content, name) for name in CONTENT_FIELDS}, actions=actions)
+
+
+def _audience_from(segment: pb.Segment, project_id: str) -> Audience | None:
+    if segment.HasField("filters") and segment.HasField("saved_segment_id"):
+        raise Invalid("SEGMENT_AMBIGUOUS", "Give either filters or savedSegmentId.", field="segment")
+    if segment.HasField("filters"):
+        return Audience(filter=filter_from(segment.filters))
+    if segment.HasField("saved_segment_id"):
+        saved = names.parse_id("segments", segment.saved_segment_id, field="audience.segment")
+        return Audience(segment=f"{project_name(project_id)}/segments/{names.spell('segments', saved)}")
+    return None
+
+
+def campaign_to(campaign: core.Campaign, numbers: CampaignStats) -> pb.Campaign:
+    """The full campaign object."""
+    project, _, campaign_id = campaign.name.removeprefix("projects/").split("/")
+    answer = pb.Campaign(
+        id=campaign_id,
+        name=campaign.display_name,
+        project_id=project,
+        status=WORDS[campaign.state],
+        schedule=times.schedule_to(campaign.schedule, _kept(campaign)),
+        stats=stats_to(campaign, numbers),
+        created_at=times.spell_stamp(campaign.create_time),
+        updated_at=times.spell_stamp(campaign.update_time),
+    )
+    if campaign.HasField("push_content"):
+        answer.content.CopyFrom(_content_to(campaign.push_content))
+    if campaign.HasField("audience"):
+        answer.segment.CopyFrom(_segment_to(campaign.audience))
+    if campaign.HasField("utm"):
+        answer.utm.CopyFrom(pb.Utm(**_given(campaign.utm, UTM_FIELDS)))
+    return answer
+
+
+def _kept(campaign: core.Campaign) -> Mapping[str, str]:
+    kept: Mapping[str, str] = json.loads(campaign.vendor_fields or "{}").get(VENDOR, {})
+    return kept
+
+
+def _content_to(content: core.PushContent) -> pb.Content:
+    actions = [pb.Action(action=item.action, title=item.title, **_given(item, ("url",))) for item in content.actions]
+    return pb.Content(**_given(content, CONTENT_FIELDS), actions=actions)
+
+
+def _segment_to(audience: Audience) -> pb.Segment:
+    if audience.WhichOneof("kind") == "segment":
+        return pb.Segment(saved_segment_id=audience.segment.rpartition("/")[2])
+    return pb.Segment(filters=filters_to(audience.filter))
+
+
+def _given(message: Any, fields: tuple[str, ...]) -> dict[str, str]:
+    """The fields that say something; the others are left out of the answer."""
+    return {name: value for name in fields if (value := getattr(message, name))}
+
+
+def stats_to(campaign: core.Campaign, numbers: CampaignStats) -> pb.Stats:
+    """The full stats block; `queued` is the campaign's own, which never lags behind."""
+    queued = campaign.queued_message_count
+    return pb.Stats(
+        queued=queued,
+        sent=numbers.sent,
+        delivered=numbers.delivered,
+        clicked=numbers.clicked,
+        dismissed=numbers.dismissed,
+        failed=numbers.failed + numbers.expired + numbers.unknown,
+        ctr=_rate(numbers.clicked, numbers.delivered),
+        delivery_rate=_rate(numbers.delivered, queued),
+    )
+
+
+def _rate(part: int, whole: int) -> float:
+    return round(part / whole, 4) if whole else 0.0
