@@ -1,0 +1,109 @@
+-- Owns what the outermost filter does to answers: 201 and 204, errors in the API's own words, Retry-After.
+-- Never touches plain gRPC, and never a stream that has begun.
+--
+-- Each virtual host's context has `api` and one ready-made error body per status, `error_404` and so on.
+
+local REQUEST_ID = "REQUEST_ID"
+
+-- What only gRPC clients, or only this file, should see.
+local INTERNAL = {
+  "x-http-status",
+  "x-error-body",
+  "x-carillon-shaped",
+  "grpc-status",
+  "grpc-message",
+  "grpc-accept-encoding",
+  "grpc-status-details-bin",
+}
+
+local function is_grpc(kind)
+  return kind ~= nil and (kind == "application/grpc" or kind:find("^application/grpc[+;]") ~= nil)
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local memory = handle:streamInfo():dynamicMetadata()
+  memory:set("carillon", "request_id", headers:get("x-request-id") or "")
+  if is_grpc(headers:get("content-type")) then
+    memory:set("carillon", "grpc", "yes")
+  end
+end
+
+local function remembered(handle)
+  return handle:streamInfo():dynamicMetadata():get("carillon") or {}
+end
+
+-- After body() every headers object fetched before is dead: fetch again.
+local function replace_body(handle, text)
+  handle:body(true):setBytes(text)
+  local headers = handle:headers()
+  headers:replace("content-length", tostring(#text))
+  headers:replace("content-type", "application/json")
+  return headers
+end
+
+-- The transcoder prints a google.rpc.Status; AIP-193 wants it inside "error", with HTTP's number and the code's word.
+local function wrap_status(text, status, words)
+  local number, rest = text:match('^{"code":(%d+)(.*)}%s*$')
+  if number == nil then
+    return nil
+  end
+  return '{"error":{"code":' .. status .. ',"status":"' .. (words:get("code_" .. number) or "UNKNOWN") .. '"' .. rest .. "}}"
+end
+
+local function error_body(handle, status, said, context)
+  if said ~= nil then
+    return said
+  end
+  if context:get("api") == "native" then
+    local buffer = handle:body(true)
+    local text = buffer:length() > 0 and buffer:getBytes(0, buffer:length()) or ""
+    local wrapped = wrap_status(text, status, context)
+    if wrapped ~= nil then
+      return wrapped
+    end
+  end
+  local template = context:get("error_" .. status) or context:get("error_400")
+  local id = remembered(handle)["request_id"] or ""
+  return (template:gsub(REQUEST_ID, (id:gsub('[^%w%-_]', ""))))
+end
+
+function envoy_on_response(handle)
+  if remembered(handle)["grpc"] ~= nil then
+    return
+  end
+  local headers = handle:headers()
+  local wanted, said, shaped = headers:get("x-http-status"), headers:get("x-error-body"), headers:get("x-carillon-shaped")
+  for _, name in ipairs(INTERNAL) do
+    headers:remove(name)
+  end
+  local status = headers:get(":status")
+  if status == "200" and wanted ~= nil then
+    headers:replace(":status", wanted)
+    if wanted == "204" then
+      local body = handle:body()
+      if body ~= nil then
+        body:setBytes("")
+      end
+      headers = handle:headers()
+      headers:remove("content-type")
+      headers:remove("content-length")
+    end
+    return
+  end
+  if tonumber(status) < 400 or shaped ~= nil then
+    return
+  end
+  local context = handle:filterContext()
+  if context == nil or context:get("api") == nil then
+    return
+  end
+  if said ~= nil and wanted ~= nil then
+    status = wanted
+  end
+  headers = replace_body(handle, error_body(handle, status, said, context))
+  headers:replace(":status", status)
+  if status == "503" and headers:get("retry-after") == nil then
+    headers:replace("retry-after", "1")
+  end
+end
