@@ -12,7 +12,7 @@ from tools.stack.programs import Program
 from tools.stack.supervisor_client import ProcessState, Supervisor
 
 _PAUSE = 0.05
-_LAST_LINES = 25
+_LAST_LINES = 15
 
 
 def wait_until_ready(programs: Iterable[Program], supervisor: Supervisor, layout: Layout, *, seconds: float) -> None:

@@ -18,7 +18,7 @@ PYTHON = [
 
 
 def settings_classes() -> Iterator[type]:
-    paths = [*ROOT.glob("services/*/settings.py"), *ROOT.glob("gateway/settings.py"), ROOT / "tools/migrate.py"]
+    paths = [*ROOT.glob("services/*/settings.py"), *ROOT.glob("gateway/**/settings.py"), ROOT / "tools/migrate.py"]
     for path in paths:
         module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
         for thing in vars(module).values():
@@ -26,7 +26,7 @@ def settings_classes() -> Iterator[type]:
                 yield thing
 
 
-@pytest.mark.parametrize("kind", settings_classes(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(settings_classes()), ids=lambda kind: kind.__name__)
 def test_every_field_of_a_settings_class_is_documented(kind: type) -> None:
     fields = {f"CARILLON_{field.name.upper()}" for field in dataclasses.fields(kind)}
 
@@ -40,6 +40,10 @@ def test_a_variable_that_is_named_anywhere_is_documented(file: str) -> None:
     named = set(re.findall(r"\bCARILLON_[A-Z_]+[A-Z]\b", (ROOT / file).read_text()))
 
     assert named - own <= DOCUMENTED
+
+
+def test_every_documented_variable_can_be_set_for_containers() -> None:
+    assert set(re.findall(r"\bCARILLON_[A-Z_]+[A-Z]\b", (ROOT / "docker-compose.yml").read_text())) >= DOCUMENTED
 
 
 def test_the_secrets_that_compose_demands_are_the_ones_to_fill_in() -> None:
