@@ -33,7 +33,7 @@ local function remembered(handle)
   return handle:streamInfo():dynamicMetadata():get("carillon") or {}
 end
 
--- After body() every headers object fetched before is dead: fetch again.
+-- After body() every headers and context object fetched before is dead: fetch again.
 local function replace_body(handle, text)
   handle:body(true):setBytes(text)
   local headers = handle:headers()
@@ -51,18 +51,19 @@ local function wrap_status(text, status, words)
   return '{"error":{"code":' .. status .. ',"status":"' .. (words:get("code_" .. number) or "UNKNOWN") .. '"' .. rest .. "}}"
 end
 
-local function error_body(handle, status, said, context)
+local function error_body(handle, status, said)
   if said ~= nil then
     return said
   end
-  if context:get("api") == "native" then
+  if handle:filterContext():get("api") == "native" then
     local buffer = handle:body(true)
     local text = buffer:length() > 0 and buffer:getBytes(0, buffer:length()) or ""
-    local wrapped = wrap_status(text, status, context)
+    local wrapped = wrap_status(text, status, handle:filterContext())
     if wrapped ~= nil then
       return wrapped
     end
   end
+  local context = handle:filterContext()
   local template = context:get("error_" .. status) or context:get("error_400")
   local id = remembered(handle)["request_id"] or ""
   return (template:gsub(REQUEST_ID, (id:gsub('[^%w%-_]', ""))))
@@ -101,7 +102,7 @@ function envoy_on_response(handle)
   if said ~= nil and wanted ~= nil then
     status = wanted
   end
-  headers = replace_body(handle, error_body(handle, status, said, context))
+  headers = replace_body(handle, error_body(handle, status, said))
   headers:replace(":status", status)
   if status == "503" and headers:get("retry-after") == nil then
     headers:replace("retry-after", "1")

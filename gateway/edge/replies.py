@@ -14,6 +14,20 @@ from gateway.refusal import PLAIN
 
 REQUEST_ID = "REQUEST_ID"  # edge.lua puts the request's own in its place
 
+# The door has spoken in the API's words already.
+OURS = "!(has(response.code_details) && response.code_details == 'ext_authz_denied')"
+# A gRPC call's refusal is a status and a plain sentence; JSON would end up inside `grpc-message`.
+NOT_GRPC = {
+    "header_filter": {
+        "header": {
+            "name": "content-type",
+            "string_match": {"prefix": "application/grpc"},
+            "invert_match": True,
+            "treat_missing_header_as_empty": True,
+        }
+    }
+}
+
 
 def lua_context(api: Api) -> dict[str, str]:
     """What edge.lua knows of an API."""
@@ -24,14 +38,16 @@ def lua_context(api: Api) -> dict[str, str]:
 
 def local_replies(apis: tuple[Api, ...], settings: EnvoySettings) -> dict[str, Any]:
     """For refusals that come before the filters, and so before edge.lua: a bad path, an unknown host, huge headers."""
-    return {"mappers": [mapper for api in apis for mapper in _mappers(api, settings.port_of(api.name))]}
+    by_host = [_mappers(api, f"request.host.startsWith('{api.name}.localhost')") for api in apis]
+    by_port = [_mappers(api, f"destination.port == {settings.port_of(api.name)}") for api in apis]
+    return {"mappers": [mapper for mappers in (*by_host, *by_port) for mapper in mappers]}
 
 
-def _mappers(api: Api, port: int) -> Iterator[dict[str, Any]]:
+def _mappers(api: Api, came_to_it: str) -> Iterator[dict[str, Any]]:
     for status, reply in PLAIN.items():
         rendered = json.dumps(api.render(reply, "%REQ(X-REQUEST-ID)%"))
         yield {
-            "filter": {"and_filter": {"filters": [_status_is(status), _came_to(port)]}},
+            "filter": {"and_filter": {"filters": [_status_is(status), _holds(came_to_it), _holds(OURS), NOT_GRPC]}},
             "body_format_override": {
                 "text_format_source": {"inline_string": rendered},
                 "content_type": "application/json",
@@ -44,9 +60,7 @@ def _status_is(status: int) -> dict[str, Any]:
     return {"status_code_filter": {"comparison": comparison}}
 
 
-def _came_to(port: int) -> dict[str, Any]:
-    # A virtual host is known as soon as a route is: from there on the answer passes edge.lua.
-    expression = f"destination.port == {port} && xds.virtual_host_name == ''"
+def _holds(expression: str) -> dict[str, Any]:
     config = {
         "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
         "expression": expression,

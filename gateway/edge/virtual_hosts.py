@@ -58,6 +58,10 @@ def _routes(api: Api) -> Iterator[dict[str, Any]]:
         }
         upstream = upstreams[route.method.containing_service.full_name]
         yield {"match": match, "route": _action(route.method, upstream, unary={"timeout": PATIENCE})}
+    # A preflight is answered by the CORS filter, which looks only at routes that lead somewhere.
+    preflight = {"name": "access-control-request-method", "present_match": True}
+    options = {"name": ":method", "string_match": {"exact": "OPTIONS"}}
+    yield {"match": {"prefix": "/", "headers": [options, preflight]}, "route": {"cluster": clusters.DOOR}}
     # The door has said 404 or 405 before this; it is what is left if it ever did not.
     yield {"match": {"prefix": "/"}, "direct_response": {"status": 404}}
 
