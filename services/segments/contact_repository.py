@@ -88,7 +88,7 @@ async def _upsert_contacts(
         [json.dumps(contact.tags) for contact in ordered],
         [json.dumps(dict(contact.attributes)) for contact in ordered],
     )
-    return {external_id: contact for external_id, contact in rows}
+    return dict(rows)
 
 
 async def _upsert_subscriptions(

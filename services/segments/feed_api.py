@@ -11,7 +11,7 @@ from typing import Any
 from carillon.feeds.v1.audience_feed_service_pb2 import StreamMissingBatchesRequest, StreamMissingBatchesResponse
 from carillon.feeds.v1.audience_feed_service_pb2_grpc import AudienceFeedServiceServicer
 
-from services.runtime.database import Database
+from services.runtime.database import Database, Transaction
 from services.segments import audience_repository as audiences
 from services.segments.domain.audience import AudienceState
 from services.segments.messages import batch_event, totals_event
@@ -34,10 +34,12 @@ class AudienceFeedApi(AudienceFeedServiceServicer):
         if audience is None:
             return
         known, after = list(request.known_batches), -1
+
+        async def read(tx: Transaction) -> list[tuple[int, int, bytes, bytes]]:
+            return await audiences.missing(tx, request.run, after=after, known=known, limit=PAGE)
+
         while True:
-            page = await self._database.transaction(
-                lambda tx, after=after: audiences.missing(tx, request.run, after=after, known=known, limit=PAGE)
-            )
+            page = await self._database.transaction(read)
             for number, size, digest, recipients in page:
                 event = batch_event(audience, number=number, size=size, digest=digest, recipients=recipients)
                 yield StreamMissingBatchesResponse(batch=event)

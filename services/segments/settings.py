@@ -14,4 +14,4 @@ class SegmentsSettings(ChassisSettings):
 
     campaigns: Address  # asked for runs without an audience
     gateway: Address  # asked whose a project is
-    allowed_private_hosts: tuple[str, ...] = ()  # `host` or `host:port` that push endpoints may name though not public
+    allowed_private_hosts: tuple[str, ...] = ()  # `host:port` that may be http and need not be public

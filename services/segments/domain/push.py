@@ -16,13 +16,14 @@ from services.runtime.errors import Invalid
 
 MAX_ENDPOINT = 2000  # what the unique index can hold, with room to spare
 ENDPOINT = re.compile(r"(?P<origin>https?://[^/?#\\]+)[!\"$-\[\]-~]*")
+DEFAULT_PORTS = {"http": 80, "https": 443}
 P256DH_BYTES = 65
 AUTH_BYTES = 16
 UNCOMPRESSED = 4  # the first byte of an uncompressed point
 
 
 def check_endpoint(url: str, path: str, *, allowed_private_hosts: frozenset[str]) -> None:
-    """Invalid unless it is an https URL of a public host, or a URL of a host that the installation allows."""
+    """Invalid unless it is an https URL of a public host, or a URL of a `host:port` that is allowed."""
     match = ENDPOINT.fullmatch(url)
     if len(url) > MAX_ENDPOINT or match is None:
         raise Invalid("ENDPOINT_INVALID", "A push endpoint is an https URL without a fragment.", field=path)
@@ -35,12 +36,12 @@ def check_endpoint(url: str, path: str, *, allowed_private_hosts: frozenset[str]
 def _origin_problem(origin: str, allowed_private_hosts: frozenset[str]) -> tuple[str, str] | None:
     try:
         parts = urlsplit(origin)
-        port = parts.port
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
     except ValueError:
         return "ENDPOINT_INVALID", "A push endpoint is an https URL."
     if not parts.hostname or parts.username is not None:
         return "ENDPOINT_INVALID", "A push endpoint has a host and no user."
-    if allowed_private_hosts & {parts.hostname, f"{parts.hostname}:{port}"}:
+    if f"{parts.hostname}:{port}" in allowed_private_hosts:
         return None
     if parts.scheme != "https" or not _looks_public(parts):
         return "ENDPOINT_NOT_ALLOWED", "A push endpoint is an https URL of a public host."

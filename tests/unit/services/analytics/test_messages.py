@@ -1,0 +1,90 @@
+"""What is read from events and written for users."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from typing import Any
+
+import pytest
+from carillon.campaigns.v1.campaigns_pb2 import Campaign, Run
+from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
+from carillon.events.v1.run_ended_pb2 import RunEnded
+
+from services.analytics.domain.counts import Counts
+from services.analytics.domain.snapshot import Snapshot
+from services.analytics.messages import counted_event, read_counts, read_outcomes, write_counts, write_stats
+from services.runtime.errors import Invalid
+
+COUNTS = Counts(sent=1, failed=2, suppressed=3, cancelled=4, expired=5, unknown=6)
+
+
+def batch(**changes: Any) -> OutcomeBatch:
+    columns: dict[str, Any] = {
+        "positions": [0, 7],
+        "states": [2, 3],
+        "reason_words": ["", "GONE"],
+        "reasons": [0, 1],
+        "contacts": b"c" * 24,
+        "times": [1, 2],
+        "channels": [1],
+    }
+    return OutcomeBatch(tenant=b"t" * 12, campaign=b"k" * 12, run=b"r" * 12, batch=4, **(columns | changes))
+
+
+def test_one_channel_stands_for_all_positions() -> None:
+    assert read_outcomes(batch()).channels == [1, 1]
+    assert read_outcomes(batch(channels=[1, 2])).channels == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"states": [2]},
+        {"reasons": [0]},
+        {"times": [1, 2, 3]},
+        {"channels": [1, 1, 1]},
+        {"contacts": b"c" * 23},
+        {"states": [2, 1]},
+        {"states": [2, 99]},
+    ],
+)
+def test_columns_of_other_lengths_and_states_that_are_not_final_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(Invalid):
+        read_outcomes(batch(**changes))
+
+
+def test_counts_go_there_and_back() -> None:
+    assert read_counts(write_counts(COUNTS)) == COUNTS
+    assert [value for _, value in write_counts(COUNTS).ListFields()] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_counted_run_says_what_its_end_said() -> None:
+    ended = RunEnded(
+        tenant=b"t" * 12, campaign=b"k" * 12, run=b"r" * 12, state=Run.STATE_CANCELLED, counts=write_counts(COUNTS)
+    )
+    ended.end_time.FromSeconds(1_800_000_000)
+
+    assert counted_event(ended).SerializeToString() == ended.SerializeToString()  # the two have the same fields
+
+
+def test_an_accepted_push_is_sent_and_delivered() -> None:
+    stats = write_stats(
+        Snapshot(
+            tenant=b"t" * 12,
+            project=b"p" * 12,
+            campaign=b"k" * 12,
+            state=Campaign.STATE_ACTIVE,
+            queued=30,
+            counts=COUNTS,
+            campaign_revision=2,
+            uncounted_runs=1,
+            at=datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC),
+        )
+    )
+
+    assert (stats.sent, stats.delivered, stats.queued) == (1, 1, 30)
+    shown = dataclasses.asdict(COUNTS)
+    assert {field: getattr(stats, field) for field in shown} == shown
+    assert (stats.clicked, stats.dismissed) == (0, 0)
+    assert stats.name.endswith("/stats")
