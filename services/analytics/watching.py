@@ -19,6 +19,7 @@ import structlog
 from services.analytics import repository
 from services.analytics.domain.snapshot import Snapshot
 from services.runtime import metrics
+from services.runtime.background import run_in_background
 from services.runtime.database import Database
 from services.runtime.errors import Unavailable
 
@@ -54,7 +55,7 @@ class Watches:
 
     async def start(self) -> None:
         """Begin reading."""
-        self._task = asyncio.create_task(self._run())
+        self._task = run_in_background(self._run())
 
     async def stop(self) -> None:
         """End reading; the server ends the streams."""

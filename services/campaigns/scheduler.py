@@ -6,7 +6,6 @@ Never trusts a timer: the row's state and its lock decide who starts it; the tim
 from __future__ import annotations
 
 import asyncio
-import contextvars
 
 import grpc
 import structlog
@@ -15,6 +14,7 @@ from services.campaigns import repository
 from services.campaigns.audiences import Audiences
 from services.campaigns.domain.campaign import Campaign
 from services.campaigns.use_cases import AudienceSize, UseCases
+from services.runtime.background import run_in_background
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Unavailable
@@ -40,7 +40,7 @@ class Scheduler:
 
     async def start(self) -> None:
         """Begin looking."""
-        self._task = asyncio.create_task(self._run(), context=contextvars.copy_context())
+        self._task = run_in_background(self._run())
 
     async def stop(self) -> None:
         """End looking."""

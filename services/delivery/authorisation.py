@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from services.delivery import run_repository
+from services.runtime.background import run_in_background
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Unavailable
@@ -66,7 +67,7 @@ class Authorisations:
         if held is None:
             held = self._held[run] = Authorisation(self._clock)
             held.grant(since=since, version=version)
-            self._tasks[run] = asyncio.create_task(self._renew(run, held))
+            self._tasks[run] = run_in_background(self._renew(run, held))
         held.used_at = self._clock.boot_seconds()
         return held
 

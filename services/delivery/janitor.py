@@ -20,6 +20,7 @@ from services.delivery.owners import Owner, Owners
 from services.delivery.recording import Record, Recorder
 from services.delivery.worker import Worker
 from services.runtime import metrics
+from services.runtime.background import run_in_background
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Unavailable
@@ -59,7 +60,7 @@ class Janitor:
 
     async def start(self) -> None:
         """Begin the rounds."""
-        self._task = asyncio.create_task(self._run())
+        self._task = run_in_background(self._run())
 
     async def stop(self) -> None:
         """End the rounds, and let go of the lock."""

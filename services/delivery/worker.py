@@ -20,6 +20,7 @@ from services.delivery.messages import RecipientColumns
 from services.delivery.owners import Owners
 from services.delivery.recording import Record, Recorder
 from services.runtime import metrics
+from services.runtime.background import run_in_background
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Unavailable
@@ -70,7 +71,7 @@ class Worker:
 
     async def start(self) -> None:
         """Begin sending."""
-        self._task = asyncio.create_task(self._run())
+        self._task = run_in_background(self._run())
 
     async def stop(self) -> None:
         """Claim nothing more, start no call, record what was answered."""

@@ -74,12 +74,16 @@ class Chassis:
     ) -> list[Part]:
         """All parts in the order of their start; they stop the other way round."""
         relay = Relay(database=self.database, kafka=self._settings.kafka, wake=self.notifications.listen(CHANNEL))
+        keeper = TopicKeeper(kafka=self._settings.kafka, topics=topics, replication=self._settings.kafka_replication)
         consumer = Consumer(
-            database=self.database, kafka=self._settings.kafka, group=self._service, subscriptions=subscriptions
+            database=self.database,
+            kafka=self._settings.kafka,
+            group=self._service,
+            subscriptions=subscriptions,
+            topics_made=keeper.made,
         )
         server = GrpcServer(listen=self._settings.listen, tokens=self.tokens, services=grpc_services, register=register)
         pages = Pages(listen=self._settings.http_listen, problem=consumer.problem, ready=self.database.ping)
-        keeper = TopicKeeper(kafka=self._settings.kafka, topics=topics, replication=self._settings.kafka_replication)
         housekeeping = Pull(hop="inbox", ask=self._forget, seconds=HOUSEKEEPING_SECONDS)
         return [_Closing(self), pages, self.notifications, keeper, relay, housekeeping, *own, server, consumer]
 

@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 from google.protobuf.message import DecodeError, Message
 
 from services.runtime import inbox, metrics
+from services.runtime.background import run_in_background
 from services.runtime.database import Database, Transaction
 from services.runtime.dead_letters import park
 from services.runtime.errors import DomainError, Unavailable
@@ -49,11 +50,20 @@ class Subscription:
 class Consumer:
     """Reads a service's topics, one record at a time, for as long as the process lives."""
 
-    def __init__(self, *, database: Database, kafka: str, group: str, subscriptions: Sequence[Subscription]) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        kafka: str,
+        group: str,
+        subscriptions: Sequence[Subscription],
+        topics_made: asyncio.Event,
+    ) -> None:
         self._database = database
         self._kafka = kafka
         self._group = group
         self._subscriptions: Mapping[str, Subscription] = {item.topic: item for item in subscriptions}
+        self._topics_made = topics_made
         self._task: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
         self._progress = time.monotonic()
@@ -61,7 +71,7 @@ class Consumer:
 
     async def start(self) -> None:
         """Begin reading."""
-        self._task = asyncio.create_task(self._run())
+        self._task = run_in_background(self._run())
 
     async def stop(self) -> None:
         """Finish the record at hand and leave the group: a member that just vanishes stalls the next start."""
@@ -87,6 +97,7 @@ class Consumer:
         return False
 
     async def _run(self) -> None:
+        await self._topics_made.wait()
         while True:
             try:
                 await self._read_until_lost()
@@ -108,7 +119,7 @@ class Consumer:
             session_timeout_ms=10_000,
             heartbeat_interval_ms=3_000,
             request_timeout_ms=15_000,
-            metadata_max_age_ms=30_000,
+            metadata_max_age_ms=5_000,
         )
         try:
             async with asyncio.timeout(20):

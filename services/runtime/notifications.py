@@ -10,6 +10,7 @@ import asyncio
 import asyncpg
 import structlog
 
+from services.runtime.background import run_in_background
 from services.runtime.database import Database
 
 log = structlog.get_logger()
@@ -33,7 +34,7 @@ class Notifications:
 
     async def start(self) -> None:
         """Begin listening."""
-        self._task = asyncio.create_task(self._run())
+        self._task = run_in_background(self._run())
 
     async def stop(self) -> None:
         """End listening."""

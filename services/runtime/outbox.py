@@ -5,8 +5,6 @@ Never talks to Kafka: relay.py does, after the commit.
 
 from __future__ import annotations
 
-import json
-
 import structlog
 from google.protobuf.message import Message
 
@@ -15,7 +13,7 @@ from services.runtime.database import Transaction
 
 CHANNEL = "outbox"
 INSERT = """
-WITH stored AS (INSERT INTO outbox (event_id, topic, key, payload, headers) VALUES ($1, $2, $3, $4, $5)
+WITH stored AS (INSERT INTO outbox (event_id, topic, key, payload, request_id) VALUES ($1, $2, $3, $4, $5)
                 ON CONFLICT (event_id) DO NOTHING)
 SELECT pg_notify(current_schema() || '_outbox', '')
 """
@@ -23,6 +21,5 @@ SELECT pg_notify(current_schema() || '_outbox', '')
 
 async def publish(tx: Transaction, *, topic: str, key: bytes, event: Message, event_id: bytes | None = None) -> None:
     """Store the event in this transaction; the same `event_id` twice is one event."""
-    bound = structlog.contextvars.get_contextvars()
-    headers = {"request_id": bound["request_id"]} if "request_id" in bound else {}
-    await tx.raw.execute(INSERT, event_id or ids.new_id(), topic, key, event.SerializeToString(), json.dumps(headers))
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    await tx.raw.execute(INSERT, event_id or ids.new_id(), topic, key, event.SerializeToString(), request_id)

@@ -13,6 +13,7 @@ import grpc
 import structlog
 
 from services.runtime import metrics
+from services.runtime.background import run_in_background
 from services.runtime.errors import Unavailable
 
 log = structlog.get_logger()
@@ -29,7 +30,7 @@ class Pull:
 
     async def start(self) -> None:
         """Begin asking."""
-        self._task = asyncio.create_task(self._run())
+        self._task = run_in_background(self._run())
 
     async def stop(self) -> None:
         """End asking."""

@@ -7,13 +7,13 @@ crash in between sends them again, and the inbox on the other side knows their i
 from __future__ import annotations
 
 import asyncio
-import json
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from services.runtime import metrics
+from services.runtime.background import run_in_background
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Unavailable
 
@@ -27,7 +27,7 @@ MAX_RECORD_BYTES = 2 * 1024 * 1024
 TAKE = """
 DELETE FROM outbox WHERE event_id IN (
     SELECT event_id FROM outbox ORDER BY stored_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-RETURNING event_id, topic, key, payload, headers, extract(epoch FROM clock_timestamp() - stored_at) AS age
+RETURNING event_id, topic, key, payload, request_id, extract(epoch FROM clock_timestamp() - stored_at) AS age
 """
 
 
@@ -44,7 +44,7 @@ class Relay:
 
     async def start(self) -> None:
         """Begin sending."""
-        self._task = asyncio.create_task(self._run())
+        self._task = run_in_background(self._run())
 
     async def stop(self) -> None:
         """Send what is there, for five seconds at most, then end."""
@@ -64,6 +64,11 @@ class Relay:
                 log.warning("events could not be sent, trying again", problem=repr(error))
                 await self._drop_producer()  # a sequence error sticks to a producer (aiokafka#1017)
                 await asyncio.sleep(0.5)
+                continue
+            except Exception:
+                log.exception("events could not be sent")
+                await self._drop_producer()
+                await asyncio.sleep(1.0)
                 continue
             if sent == BATCH_ROWS:
                 continue
@@ -87,8 +92,7 @@ class Relay:
                     row["topic"],
                     value=row["payload"],
                     key=row["key"],
-                    headers=[("event_id", row["event_id"])]
-                    + [(name, str(value).encode()) for name, value in json.loads(row["headers"]).items()],
+                    headers=[("event_id", row["event_id"]), ("request_id", row["request_id"].encode())],
                 )
                 for row in rows
             ]

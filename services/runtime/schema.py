@@ -7,12 +7,12 @@ from __future__ import annotations
 
 CHASSIS_TABLES = """
 CREATE TABLE outbox (
-    event_id  bytea PRIMARY KEY,
-    topic     text  NOT NULL,
-    key       bytea NOT NULL,
-    payload   bytea NOT NULL,
-    headers   jsonb NOT NULL DEFAULT '{}',
-    stored_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    event_id   bytea PRIMARY KEY,
+    topic      text  NOT NULL,
+    key        bytea NOT NULL,
+    payload    bytea NOT NULL,
+    request_id text  NOT NULL,
+    stored_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE TABLE inbox (
     event_id bytea PRIMARY KEY,

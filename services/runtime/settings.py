@@ -7,7 +7,6 @@ says how it is read and its default, if it has one, what holds where the variabl
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import sys
 import typing
@@ -25,6 +24,8 @@ class Secret(bytes):
 
     def __repr__(self) -> str:
         return "Secret(…)"
+
+    __str__ = __repr__  # that of bytes would show them
 
 
 class Address(str):
@@ -44,7 +45,7 @@ class Address(str):
 def _secret(text: str) -> Secret:
     try:
         value = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error is one; so is the refusal of what is not ASCII
         raise environs.EnvError("must be base64") from error
     if len(value) != 32:
         raise environs.EnvError("must be 32 bytes in base64")

@@ -13,6 +13,8 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
+from services.runtime.background import run_in_background
+
 log = structlog.get_logger()
 
 CHECK_SECONDS = 10.0
@@ -38,10 +40,11 @@ class TopicKeeper:
         self._replication = replication
         self._task: asyncio.Task[None] | None = None
         self._admin: AIOKafkaAdminClient | None = None
+        self.made = asyncio.Event()  # a consumer that joins before its topics exist finds them only much later
 
     async def start(self) -> None:
         """Begin keeping."""
-        self._task = asyncio.create_task(self._run())
+        self._task = run_in_background(self._run())
 
     async def stop(self) -> None:
         """End keeping."""
@@ -55,6 +58,7 @@ class TopicKeeper:
             try:
                 async with asyncio.timeout(8):
                     await self._make_missing()
+                self.made.set()
                 pause = CHECK_SECONDS
             except (KafkaError, OSError, TimeoutError) as error:
                 log.warning("topics could not be checked", problem=repr(error))

@@ -15,6 +15,7 @@ from carillon.events.v1.audience_batches_pb2 import Recipients
 from carillon.segments.v1.filter_pb2 import Filter as FilterMessage
 
 from services.runtime import ids
+from services.runtime.background import run_in_background
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Unavailable
 from services.segments import audience_repository as audiences
@@ -60,7 +61,7 @@ class Freezer:
 
     async def start(self) -> None:
         """Begin looking."""
-        self._task = asyncio.create_task(self._run())
+        self._task = run_in_background(self._run())
 
     async def stop(self) -> None:
         """End each walk behind the batch at hand."""
