@@ -57,7 +57,7 @@ def _routes(method: MethodDescriptor) -> Iterator[Route]:
             rank=rank,
             variables=frozenset(match[1] for match in VARIABLE.finditer(template)),
             body=rule.body,
-            rule=method.GetOptions().Extensions[door],
+            rule=method.GetOptions().Extensions[door],  # type: ignore[index]
         )
 
 

@@ -55,4 +55,4 @@ def sentence_of(error: grpc.RpcError) -> str:
         return str(error)
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return "Carillon does not answer; is it running, and is the address right?"
-    return error.details() or error.code().name
+    return str(error.details() or error.code().name)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 def word(state: int) -> str:
     """`completed` for STATE_COMPLETED."""
-    return Campaign.State.Name(state).removeprefix("STATE_").lower()  # type: ignore[arg-type]
+    return Campaign.State.Name(state).removeprefix("STATE_").lower()
 
 
 def done(stats: CampaignStats) -> int:

@@ -69,7 +69,7 @@ def _denied(reply: Reply, body: str, headers: Mapping[str, str]) -> pb.CheckResp
     return pb.CheckResponse(
         status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
         denied_response=pb.DeniedHttpResponse(
-            status=HttpStatus(code=reply.status),  # type: ignore[arg-type]
+            status=HttpStatus(code=reply.status),
             headers=[_header(name, value) for name, value in {**headers, **reply.headers}.items()],
             body=body,
         ),
