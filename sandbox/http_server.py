@@ -57,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._requests: deque[Request] = deque()
         self._current: Request | None = None
+        self._serving = False
         self._streaming = False
         self._writable = asyncio.Event()
         self._writable.set()
@@ -124,13 +125,16 @@ class Connection(asyncio.Protocol):
         if not request.keep_alive and self._transport is not None:
             self._requests.clear()
             self._transport.close()
-        self._next()
+        if not self._serving:
+            self._next()
 
     def _next(self) -> None:
-        # A loop and not a call from `_finished`: many small pipelined requests must not become a deep stack.
+        # One loop, also for handlers that answer at once: many pipelined requests must not become a deep stack.
+        self._serving = True
         while self._current is None and self._requests:
             self._current = request = self._requests.popleft()
             self._handle(request, self)
+        self._serving = False
 
     # What the event loop calls.
 
