@@ -20,7 +20,7 @@ from tools.stack.errors import StackError
 from tools.stack.files import write_json, write_private
 from tools.stack.layout import REPOSITORY, Layout
 from tools.stack.programs import Program
-from tools.stack.supervisor_client import Supervisor
+from tools.stack.supervisor_client import GROUP, Supervisor
 
 MARK = "CARILLON_STACK_DIRECTORY"  # in the environment of everything that a stack starts
 _LONGEST_SOCKET_PATH = 90  # the kernel's limit is 108 on Linux, 104 elsewhere; supervisord binds a longer draft of it
@@ -93,7 +93,9 @@ def configuration(layout: Layout, programs: Iterable[Program]) -> str:
         socket=_value(layout.socket),
         listener=_command((sys.executable, "-m", "tools.stack.liveness", str(layout.directory))),
     )
-    return head + "".join(_section(layout, program) for program in programs)
+    programs = list(programs)
+    group = f"\n[group:{GROUP}]\nprograms = {','.join(program.name for program in programs)}\n"
+    return head + group + "".join(_section(layout, program) for program in programs)
 
 
 def _section(layout: Layout, program: Program) -> str:

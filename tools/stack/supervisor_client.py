@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+GROUP = "carillon"  # all programs are in one: supervisord takes up to a second for each when it shuts down
+
 _ALREADY_STARTED, _NOT_RUNNING = 60, 70  # supervisor.xmlrpc.Faults
 
 
@@ -60,18 +62,18 @@ class Supervisor:
         return [
             ProcessState(one["name"], one["statename"], one["pid"], one["start"], one["spawnerr"])
             for one in listed
-            if one["name"] != "liveness"
+            if one["group"] == GROUP
         ]
 
     def start(self, name: str) -> None:
         """Ask for a start without waiting for it."""
         with _tolerating(_ALREADY_STARTED):
-            self._rpc.startProcess(name, False)
+            self._rpc.startProcess(f"{GROUP}:{name}", False)
 
     def stop(self, name: str) -> None:
         """Ask for a stop without waiting for it."""
         with _tolerating(_NOT_RUNNING):
-            self._rpc.stopProcess(name, False)
+            self._rpc.stopProcess(f"{GROUP}:{name}", False)
 
     def shut_down(self) -> None:
         """Stop whatever still runs, then supervisord."""
