@@ -1,4 +1,4 @@
-"""Owns the sandbox's HTTP/1.1 connections: requests in, answers out in their order, streams no faster than they are read.
+"""Owns the sandbox's HTTP/1.1 connections: requests in, answers out in order, streams no faster than they are read.
 
 Never knows what a request asks for; whoever handles it answers through the Connection, now or later.
 """

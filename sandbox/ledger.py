@@ -6,31 +6,13 @@ Never reads what a message says: bodies are kept as received, and understood whe
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from array import array
-from dataclasses import dataclass
 from pathlib import Path
 
-_FRAME = struct.Struct(">II")  # length and CRC-32 of what follows
-_FIELDS = struct.Struct(">QBBHH")  # at (ms), channel, marks, length of `to`, length of `key`; then to, key, body
-_MAX_RECORD = 1 << 24
-_REPEAT, _REPLACES = 1, 2
+from sandbox import records
+from sandbox.records import FRAME, MAX_RECORD, Record
+
 _BLOCK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One accepted call."""
-
-    number: int  # from 0, in the order of acceptance
-    channel: int
-    at: int  # UNIX milliseconds
-    to: str  # the recipient as the channel names it: for push the subscription's id
-    key: str  # the idempotency key, for push the Topic; may be empty
-    body: bytes  # as received
-    repeat: bool  # the same key was accepted before
-    replaces: bool  # took the place of a message that had not been delivered yet
 
 
 class Ledger:
@@ -43,6 +25,7 @@ class Ledger:
         self._keys: set[tuple[int, str]] = set()
         self._buffer: list[bytes] = []
         self._buffered: list[tuple[int, str]] = []
+        self._buffered_repeats = 0
         self.repeats = 0
         self.generation = 0  # grows with every `clear`, so that caches notice
         self._file = path.open("ab+", buffering=0)
@@ -59,21 +42,20 @@ class Ledger:
         if key and not repeat:
             self._keys.add(identity)
             self._buffered.append(identity)
-        marks = (_REPEAT if repeat else 0) | (_REPLACES if replaces else 0)
-        to_bytes, key_bytes = to.encode(), key.encode()
-        content = _FIELDS.pack(at, channel, marks, len(to_bytes), len(key_bytes)) + to_bytes + key_bytes + body
-        self._buffer.append(_FRAME.pack(len(content), zlib.crc32(content)) + content)
+        self._buffer.append(records.pack(Record(0, channel, at, to, key, body, repeat, replaces)))
+        self._buffered_repeats += repeat
         self.repeats += repeat
 
     def flush(self) -> None:
         """Write what was appended. Raises OSError, and then nothing of it is in the ledger."""
         frames, self._buffer = self._buffer, []
         identities, self._buffered = self._buffered, []
+        repeats, self._buffered_repeats = self._buffered_repeats, 0
         try:
             self._write(b"".join(frames))
         except OSError:
             self._keys.difference_update(identities)
-            self.repeats -= sum(frame[_FRAME.size + 9] & _REPEAT for frame in frames)
+            self.repeats -= repeats
             self._file.truncate(self._end)
             raise
         for frame in frames:
@@ -89,15 +71,14 @@ class Ledger:
         return Snapshot(os.dup(self._file.fileno()), self._offsets, len(self._offsets), self._end)
 
     def clear(self) -> None:
-        """Begin a new log; the old one is gone for all but its snapshots."""
+        """Begin a new log; the old one is gone for all but its snapshots. What waits for `flush` goes into the new one."""
         fresh = self._path.with_suffix(".new")
         file = fresh.open("ab+", buffering=0)
         file.truncate(0)
         fresh.replace(self._path)
         self._file.close()
         self._file, self._offsets, self._end = file, array("Q"), 0
-        self._keys, self.repeats = set(), 0
-        self._buffer, self._buffered = [], []
+        self._keys, self.repeats = set(self._buffered), self._buffered_repeats
         self.generation += 1
 
     def close(self) -> None:
@@ -115,19 +96,19 @@ class Ledger:
             waiting += block
             used = self._index(waiting, at)
             at, waiting = at + used, waiting[used:]
-            if len(waiting) > _MAX_RECORD:
+            if len(waiting) > MAX_RECORD:
                 break
         return at
 
     def _index(self, data: bytes, at: int) -> int:
         position = 0
-        while content := _content(data, position):
+        while held := records.content(data, position):
             self._offsets.append(at + position)
-            record = _record(0, content)
+            record = records.unpack(0, held)
             if record.key:
                 self._keys.add((record.channel, record.key))
             self.repeats += record.repeat
-            position += _FRAME.size + len(content)
+            position += FRAME.size + len(held)
         return position
 
 
@@ -154,29 +135,7 @@ class Snapshot:
         start = self._offsets[first]
         end = self._offsets[last] if last < self._size else self._end
         data = os.pread(self._descriptor, end - start, start)
-        return [_record(number, _content(data, self._offsets[number] - start)) for number in range(first, last)]
-
-
-def _content(data: bytes, position: int) -> bytes:
-    """The record whose frame begins at `position`; empty where it is torn or absent."""
-    if len(data) < position + _FRAME.size:
-        return b""
-    length, checksum = _FRAME.unpack_from(data, position)
-    content = data[position + _FRAME.size : position + _FRAME.size + length]
-    return content if len(content) == length >= _FIELDS.size and zlib.crc32(content) == checksum else b""
-
-
-def _record(number: int, content: bytes) -> Record:
-    at, channel, marks, to_size, key_size = _FIELDS.unpack_from(content)
-    to_end = _FIELDS.size + to_size
-    key_end = to_end + key_size
-    return Record(
-        number,
-        channel,
-        at,
-        content[_FIELDS.size : to_end].decode(),
-        content[to_end:key_end].decode(),
-        content[key_end:],
-        bool(marks & _REPEAT),
-        bool(marks & _REPLACES),
-    )
+        return [
+            records.unpack(number, records.content(data, self._offsets[number] - start))
+            for number in range(first, last)
+        ]

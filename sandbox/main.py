@@ -17,10 +17,11 @@ from sandbox import push_decryption
 from sandbox import settings as environment
 from sandbox.faults import Dice
 from sandbox.http_server import Connection
-from sandbox.ledger import Ledger, Record
+from sandbox.ledger import Ledger
 from sandbox.messages import Channel, Messages
 from sandbox.push import CHANNEL as PUSH
 from sandbox.push import PushService
+from sandbox.records import Record
 from sandbox.routes import Routes
 from sandbox.settings import InvalidSettings, Settings
 from sandbox.subscriptions import Subscriptions

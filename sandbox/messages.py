@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.ledger import Ledger, Record
+from sandbox.ledger import Ledger
+from sandbox.records import Record
 
 _SLICE = 64  # records that one thread understands in one go, about 10 ms
 _THREADS = 2

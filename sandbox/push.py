@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox import push_decryption
@@ -35,7 +36,7 @@ class _Refusal:
 
 
 class PushService:
-    """Answers `POST /push/<subscription id>`; the accepted ones of one event-loop turn share one write to the ledger."""
+    """Answers `POST /push/<subscription id>`; what one turn of the event loop accepts is one write to the ledger."""
 
     def __init__(self, subscriptions: Subscriptions, ledger: Ledger, dice: Dice) -> None:
         self._subscriptions = subscriptions
@@ -143,12 +144,12 @@ class PushService:
         self.answers[0] += 1
         self._later(connection.drop)
 
-    def _later(self, act: object, *arguments: object) -> None:
+    def _later(self, act: Callable[..., None], *arguments: object) -> None:
         delay = self._dice.faults.delay_ms / 1000
         if delay:
-            asyncio.get_running_loop().call_later(delay, act, *arguments)  # type: ignore[arg-type]
+            asyncio.get_running_loop().call_later(delay, act, *arguments)
         else:
-            act(*arguments)  # type: ignore[operator]
+            act(*arguments)
 
 
 def _retry_after(seconds: int | None) -> bytes:

@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 
-from sandbox import faults, page
+from sandbox import faults, metrics, page
 from sandbox.faults import Dice, Faults, InvalidFaults
 from sandbox.http_server import Connection, Handler, Request
 from sandbox.ledger import Ledger
@@ -56,7 +56,7 @@ class Routes:
         """Every request is answered: what nobody foresaw is a 500 here and a trace on standard error."""
         try:
             self._find(request)(request, connection)
-        except Exception:  # noqa: BLE001 — the last line of defence of a server
+        except Exception:
             _report(connection)
 
     def _find(self, request: Request) -> Handler:
@@ -74,7 +74,7 @@ class Routes:
         async def guarded(request: Request, connection: Connection) -> None:
             try:
                 await work(request, connection)
-            except Exception:  # noqa: BLE001 — as above
+            except Exception:
                 _report(connection)
 
         def start(request: Request, connection: Connection) -> None:
@@ -95,19 +95,7 @@ class Routes:
         connection.answer(200, shown, page.HEADERS)
 
     def _show_metrics(self, request: Request, connection: Connection) -> None:
-        lines = [
-            "# HELP sandbox_messages Accepted calls in the ledger.",
-            "# TYPE sandbox_messages gauge",
-            f"sandbox_messages {len(self._ledger)}",
-            "# HELP sandbox_repeats Accepted calls whose key had been accepted before.",
-            "# TYPE sandbox_repeats gauge",
-            f"sandbox_repeats {self._ledger.repeats}",
-            "# HELP sandbox_push_answers_total Pushes by the status answered; 0 was dropped without a word.",
-            "# TYPE sandbox_push_answers_total counter",
-            *(f'sandbox_push_answers_total{{status="{s}"}} {n}' for s, n in sorted(self._push.answers.items())),
-        ]
-        content_type = b"Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
-        connection.answer(200, "".join(f"{line}\n" for line in lines).encode(), content_type)
+        connection.answer(200, metrics.text(self._ledger, self._push), metrics.HEADERS)
 
     # Subscriptions.
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from services.delivery.senders.destination import Origin
 from services.delivery.senders.dialer import Dialer, DialError
+from services.delivery.senders.exchange import Exchange
 from services.delivery.senders.fair_queue import FairQueue
-from services.delivery.senders.http1 import Connection, Exchange
+from services.delivery.senders.http1 import Connection
 
 _SWEEP_EVERY = 0.25  # seconds; one timer for all, since one per request would cost as much as the request
 _IDLE_LIMIT = 30.0  # seconds; well below what servers keep, so that few are found closed

@@ -7,6 +7,7 @@ between the two (DNS rebinding) gains nothing.
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
 from collections.abc import Callable
@@ -35,8 +36,7 @@ class Dialer:
         """`timeout` is for each address, in seconds; `tls` replaces the machine's trust store."""
         self._destinations = destinations
         self._timeout = timeout
-        self._tls = tls or ssl.create_default_context()
-        self._tls.set_alpn_protocols(["http/1.1"])
+        self._tls = tls
 
     async def open(self, origin: Origin, protocol: Callable[[], P]) -> P:
         """A connected protocol. Raises DialError, nothing else."""
@@ -71,10 +71,17 @@ class Dialer:
             protocol,
             address,
             origin.port,
-            ssl=self._tls if encrypted else None,
+            ssl=(self._tls or _machine_trust()) if encrypted else None,
             server_hostname=origin.host if encrypted else None,
         )
         return connected
+
+
+@functools.cache  # reading the trust store takes 30 ms
+def _machine_trust() -> ssl.SSLContext:
+    trust = ssl.create_default_context()
+    trust.set_alpn_protocols(["http/1.1"])
+    return trust
 
 
 def _reason(problem: BaseException) -> str:

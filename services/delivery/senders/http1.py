@@ -8,43 +8,15 @@ from __future__ import annotations
 import asyncio
 import select
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import cast
 
 import httptools
+
+from services.delivery.senders.exchange import Exchange
 
 _MAX_ANSWER = 64 * 1024  # bytes of head and body; a longer answer is no answer of a provider
 _READ_GRACE = 0.2  # seconds; after a freeze timers fire before waiting answers are read
 _FRESH = 0.5  # seconds; a connection idle for longer is looked at before it is trusted with a request
-
-
-class Exchange(Protocol):
-    """One request and what became of it: exactly one of the last five is called, once."""
-
-    request: bytes  # head and body
-
-    def may_start(self) -> bool:
-        """Asked immediately before the request's only write."""
-        ...
-
-    def answered(self, status: int, retry_after: str) -> None:
-        """The final status and the Retry-After header's value, empty where there is none."""
-        ...
-
-    def unanswered(self, reason: str) -> None:
-        """Bytes left; the connection broke or the time ran out before a status came."""
-        ...
-
-    def failed(self, reason: str) -> None:
-        """No byte left."""
-        ...
-
-    def refused(self, reason: str) -> None:
-        """No byte left, and none may: the destination is forbidden."""
-        ...
-
-    def not_started(self) -> None:
-        """`may_start` said no, or the pool was closed; no byte left."""
-        ...
 
 
 class Connection(asyncio.Protocol):

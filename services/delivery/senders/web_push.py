@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import ssl
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from services.delivery.senders.connection_pool import ConnectionPool
 from services.delivery.senders.destination import Destinations, Origin
 from services.delivery.senders.dialer import Dialer
-from services.delivery.senders.push_answers import meaning, seconds_to_wait
+from services.delivery.senders.push_batch import PushBatch, PushCall
 from services.delivery.senders.push_request import (
     PushAddress,
     PushRequest,
@@ -46,9 +45,13 @@ class WebPushSender:
         response_timeout: float = 10.0,
         connect_timeout: float = 5.0,
         crypto_threads: int = 2,
+        threads: ThreadPoolExecutor | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Times in seconds; `allowed_private_hosts` are "host:port" that may be http and need not be public."""
+        """Times in seconds; `allowed_private_hosts` are "host:port" that may be http and need not be public.
+
+        `threads` are shared with other senders and stay theirs; without, this one has `crypto_threads` of its own.
+        """
         destinations = Destinations(frozenset(host.lower() for host in allowed_private_hosts))
         self._requests = PushRequests(signer, destinations, time_to_live=time_to_live, urgency=urgency)
         self._pool = ConnectionPool(
@@ -59,10 +62,11 @@ class WebPushSender:
         )
         self._unsettled = connections_per_origin + _AHEAD
         self._crypto_threads = crypto_threads
-        self._threads = ThreadPoolExecutor(crypto_threads, thread_name_prefix="push-encryption")
+        self._shares_threads = threads is not None
+        self._threads = threads or ThreadPoolExecutor(crypto_threads, thread_name_prefix="push-encryption")
 
     async def send(self, messages: Sequence[Message], *, may_start: Callable[[], bool]) -> list[Answer]:
-        batch = _Batch(len(messages), may_start, unsettled=self._unsettled)
+        batch = PushBatch(len(messages), may_start, unsettled=self._unsettled)
         slices = _slices(messages)
         try:
             # As many feeders as threads: each encrypts its next slice while the last one is being sent.
@@ -74,9 +78,10 @@ class WebPushSender:
 
     async def close(self) -> None:
         await self._pool.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        if not self._shares_threads:
+            self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _feed(self, batch: _Batch, slices: Iterator[list[Message]]) -> None:
+    async def _feed(self, batch: PushBatch, slices: Iterator[list[Message]]) -> None:
         loop = asyncio.get_running_loop()
         for part in slices:
             await batch.wanted.wait()
@@ -85,95 +90,16 @@ class WebPushSender:
                 continue
             self._submit(batch, await loop.run_in_executor(self._threads, self._requests.make_all, part))
 
-    def _submit(self, batch: _Batch, made: list[PushRequest | Refusal]) -> None:
-        calls: dict[Origin, list[_Call]] = {}
+    def _submit(self, batch: PushBatch, made: list[PushRequest | Refusal]) -> None:
+        calls: dict[Origin, list[PushCall]] = {}
         for item in made:
             if isinstance(item, Refusal):
                 batch.answer(item.position, AnswerKind.REJECTED, reason=item.reason)
             else:
-                calls.setdefault(item.origin, []).append(_Call(batch, item))
+                calls.setdefault(item.origin, []).append(PushCall(batch, item))
         batch.submitted(sum(map(len, calls.values())))
         for origin, waiting in calls.items():
             self._pool.submit(origin, batch, waiting)
-
-
-class _Batch:
-    """The answers of one `send`; also its lane in the pool's queues."""
-
-    def __init__(self, size: int, may_start: Callable[[], bool], *, unsettled: int) -> None:
-        self.answers: list[Answer] = []
-        self.done = asyncio.Event()
-        self.wanted = asyncio.Event()  # set while more encrypted messages are of use
-        self.wanted.set()
-        self.stopped = False
-        self._size = size
-        self._may_start = may_start
-        self._unsettled = 0
-        self._max_unsettled = unsettled
-        if not size:
-            self.done.set()
-
-    def may_start(self) -> bool:
-        """Asks the caller; once it has said no, the answer stays no."""
-        self.stopped = self.stopped or not self._may_start()
-        return not self.stopped
-
-    def submitted(self, count: int) -> None:
-        self._unsettled += count
-        if self._unsettled >= self._max_unsettled:
-            self.wanted.clear()
-
-    def settle(
-        self, position: int, kind: AnswerKind, *, code: int = 0, reason: str = "", retry_after: str = ""
-    ) -> None:
-        """The answer of a submitted message."""
-        self._unsettled -= 1
-        if self._unsettled < self._max_unsettled:
-            self.wanted.set()
-        self.answer(position, kind, code=code, reason=reason, retry_after=retry_after)
-
-    def leave(self, messages: list[Message]) -> None:
-        for message in messages:
-            self.answer(message.position, AnswerKind.NOT_STARTED)
-
-    def answer(
-        self, position: int, kind: AnswerKind, *, code: int = 0, reason: str = "", retry_after: str = ""
-    ) -> None:
-        now = time.time()
-        wait = seconds_to_wait(retry_after, now=now) if retry_after and kind is AnswerKind.RETRY else 0.0
-        self.answers.append(Answer(position, kind, code, reason, now, wait))
-        if len(self.answers) == self._size:
-            self.done.set()
-
-
-class _Call:
-    """One message's Exchange: what the connection reports becomes its Answer."""
-
-    __slots__ = ("_batch", "_position", "request")
-
-    def __init__(self, batch: _Batch, made: PushRequest) -> None:
-        self.request = made.request
-        self._batch = batch
-        self._position = made.position
-
-    def may_start(self) -> bool:
-        return self._batch.may_start()
-
-    def answered(self, status: int, retry_after: str) -> None:
-        kind, reason = meaning(status)
-        self._batch.settle(self._position, kind, code=status, reason=reason, retry_after=retry_after)
-
-    def unanswered(self, reason: str) -> None:
-        self._batch.settle(self._position, AnswerKind.UNANSWERED, reason=reason)
-
-    def failed(self, reason: str) -> None:
-        self._batch.settle(self._position, AnswerKind.RETRY, reason=reason)
-
-    def refused(self, reason: str) -> None:
-        self._batch.settle(self._position, AnswerKind.REJECTED, reason=f"PUSH_{reason}")
-
-    def not_started(self) -> None:
-        self._batch.settle(self._position, AnswerKind.NOT_STARTED)
 
 
 def _slices(messages: Sequence[Message]) -> Iterator[list[Message]]:

@@ -114,6 +114,16 @@ def test_a_new_log_is_empty_and_who_was_reading_the_old_one_reads_on(tmp_path: P
     assert _keys(Ledger(tmp_path / "log")) == ["a"]
 
 
+def test_a_call_that_is_answered_after_a_new_log_began_is_in_the_new_log(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "log")
+    ledger.append(channel=1, at=1, to="somebody", key="a", body=b"")
+
+    ledger.clear()
+    ledger.flush()
+
+    assert (_keys(ledger), _keys(Ledger(tmp_path / "log"))) == (["a"], ["a"])
+
+
 def test_a_write_that_fails_halfway_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = Ledger(tmp_path / "log")
     _note(ledger, "a")
