@@ -15,6 +15,8 @@ LONGEST_FIELD = 200
 # Reasons of the core and the door whose words are not ReachBell's; every other reason is its own code.
 CODES: Mapping[str, str] = {
     "AUDIENCE_REQUIRED": "segment_required",
+    "CHANNELS_REQUIRED": "request_invalid",
+    "CHANNEL_INVALID": "request_invalid",
     "DISPLAY_NAME_INVALID": "name_invalid",
     "UNKNOWN_ATTRIBUTE": "filter_unknown",
     "ATTRIBUTE_REQUIRED": "filter_invalid",
