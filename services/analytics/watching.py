@@ -105,8 +105,6 @@ class Watches:
                 await self._read()
             except Unavailable as error:
                 log.warning("progress waits", problem=error.message)
-            except Exception:
-                log.exception("progress could not be read, trying again")
             if not self._slots:
                 self._watched.clear()
             await asyncio.sleep(max(0.0, started + READ_SECONDS - time.monotonic()))

@@ -77,8 +77,6 @@ class Freezer:
                 self._begin(await self._database.transaction(audiences.resolving))
             except Unavailable as error:
                 log.warning("audiences wait", problem=error.message)
-            except Exception:
-                log.exception("audiences could not be looked for, trying again")
             try:
                 async with asyncio.timeout(SAFETY_SECONDS):
                     await self._wake.wait()
