@@ -15,6 +15,7 @@ from services.campaigns.domain.utm import Utm
 from services.runtime.errors import Conflict, Invalid
 
 PUSH = 1  # carillon.segments.v1.Channel
+MAX_VENDOR_BYTES = 16_384
 
 
 class State(enum.IntEnum):
@@ -100,7 +101,10 @@ class Definition:
         for key, value in self.labels.items():
             check_text(key, field="labels", most=64, least=1)
             check_text(value, field=f"labels.{key}", most=200)
-        check_text(self.vendor_fields, field="vendor_fields", most=16_384)
+        check_text(self.time_zone, field="schedule.time_zone", most=100)
+        check_text(self.vendor_fields, field="vendor_fields", most=MAX_VENDOR_BYTES)
+        if len(self.vendor_fields.encode()) > MAX_VENDOR_BYTES:
+            raise Invalid("TEXT_TOO_LONG", "At most 16 kB.", field="vendor_fields")
 
     def check_can_start(self) -> None:
         """Everything that a start needs is there."""

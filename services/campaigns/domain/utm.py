@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
+from urllib.parse import quote, unquote_plus
 
 from services.campaigns.domain.content import PushContent
 
@@ -24,10 +24,12 @@ def append_utm(url: str, utm: Utm) -> str:
     words = {f"utm_{field.name}": getattr(utm, field.name) for field in fields(utm) if getattr(utm, field.name)}
     if not url or not words:
         return url
-    parts = urlsplit(url)
-    kept = [pair for pair in parts.query.split("&") if pair and unquote_plus(pair.partition("=")[0]) not in words]
+    rest, hash_sign, fragment = url.partition("#")  # urlsplit would lose an empty one, and the scheme's capitals
+    address, _, query = rest.partition("?")
+    pairs = query.split("&") if query else []
+    kept = [pair for pair in pairs if unquote_plus(pair.partition("=")[0]) not in words]
     added = [f"{key}={quote(value, safe='')}" for key, value in words.items()]
-    return urlunsplit(parts._replace(query="&".join([*kept, *added])))
+    return f"{address}?{'&'.join([*kept, *added])}{hash_sign}{fragment}"
 
 
 def with_utm(content: PushContent, utm: Utm) -> PushContent:

@@ -1,0 +1,103 @@
+"""What the author wrote comes back as it was written, and every word of the contract is carried."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from carillon.campaigns.v1 import campaigns_pb2 as pb
+from carillon.segments.v1.segments_pb2 import CHANNEL_PUSH
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.campaigns import messages
+from services.campaigns.domain.campaign import Audience, Definition
+from services.campaigns.domain.content import PushAction, PushContent
+from services.campaigns.domain.utm import Utm
+from services.runtime.errors import Invalid
+from tests.unit.services.campaigns.domain.builders import LATER, NOW, a_campaign, a_definition, a_push, a_run, an_action
+
+PROJECT = bytes(11) + b"\3"
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
+instants = st.datetimes(
+    min_value=datetime.datetime(2000, 1, 1), max_value=datetime.datetime(2100, 1, 1), timezones=st.just(datetime.UTC)
+)
+audiences = st.one_of(
+    st.builds(Audience, segment=st.binary(min_size=12, max_size=12)), st.just(Audience(filter=b"")), st.none()
+)
+actions = st.builds(PushAction, action=texts, title=texts, url=texts)
+contents = st.builds(
+    PushContent,
+    title=texts,
+    body=texts,
+    icon_url=texts,
+    image_url=texts,
+    click_url=texts,
+    actions=st.lists(actions, max_size=3).map(tuple),
+)
+whens: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries({}),
+    st.fixed_dictionaries({"immediate": st.just(True)}),
+    st.fixed_dictionaries({"start_at": instants}),
+)
+definitions = whens.flatmap(
+    lambda when: st.builds(
+        Definition,
+        display_name=texts,
+        channels=st.lists(st.integers(0, 9), max_size=3, unique=True).map(tuple),
+        audience=audiences,
+        content=st.one_of(contents, st.none()),
+        time_zone=texts,
+        utm=st.builds(Utm, source=texts, medium=texts, campaign=texts, term=texts, content=texts),
+        labels=st.dictionaries(texts, texts, max_size=3),
+        vendor_fields=texts,
+        **{name: st.just(value) for name, value in when.items()},
+    )
+)
+
+
+@given(definitions)
+def test_a_definition_is_read_back_from_where_it_is_stored(definition: Definition) -> None:
+    stored = messages.definition_to(definition, PROJECT).SerializeToString()
+
+    assert messages.definition_from(pb.Campaign.FromString(stored)) == definition
+
+
+def test_a_channel_named_twice_is_named_once() -> None:
+    assert messages.definition_from(pb.Campaign(channels=[CHANNEL_PUSH] * 2)).channels == (CHANNEL_PUSH,)
+
+
+def test_every_utm_word_is_carried() -> None:
+    assert set(messages.UTM_FIELDS) == {field.name for field in fields(Utm)} == set(pb.Utm.DESCRIPTOR.fields_by_name)
+
+
+def test_every_part_of_a_push_is_carried() -> None:
+    assert {field.name for field in fields(PushContent)} == set(pb.PushContent.DESCRIPTOR.fields_by_name)
+    assert {field.name for field in fields(PushAction)} == set(pb.PushAction.DESCRIPTOR.fields_by_name)
+
+
+def test_what_is_no_instant_is_refused_at_its_field() -> None:
+    message = pb.Campaign()
+    message.schedule.start_time.seconds = 10**15
+
+    with pytest.raises(Invalid) as refused:
+        messages.definition_from(message)
+
+    assert refused.value.field == "schedule.start_time"
+
+
+def test_a_run_is_announced_with_words_appended_and_a_last_instant() -> None:
+    definition = a_definition(
+        utm=Utm(source="ours"),
+        content=a_push(click_url="https://example.com/", actions=(an_action(url=""),)),
+    )
+
+    fact = messages.run_started(a_campaign(definition=definition), a_run(), lifetime=LATER - NOW)
+
+    started = fact.run_started
+    assert started.push_content.click_url == "https://example.com/?utm_source=ours"
+    assert started.push_content.actions[0].url == "https://example.com/?utm_source=ours"
+    assert started.expire_time.ToDatetime(tzinfo=datetime.UTC) == LATER
+    assert started.identity_run == started.run == a_run().id
