@@ -71,7 +71,7 @@ class Ledger:
         return Snapshot(os.dup(self._file.fileno()), self._offsets, len(self._offsets), self._end)
 
     def clear(self) -> None:
-        """Begin a new log; the old one is gone for all but its snapshots. What waits for `flush` goes into the new one."""
+        """Begin a new log, the old one is gone for all but snapshots. What waits for `flush` goes to the new one."""
         fresh = self._path.with_suffix(".new")
         file = fresh.open("ab+", buffering=0)
         file.truncate(0)

@@ -41,7 +41,8 @@ async def test_every_push_answered_before_a_kill_is_in_the_ledger_after_it(tmp_p
         )
         pushes = [a_push(address(each), number=at) for at, each in enumerate(subscriptions)]
         sending = asyncio.create_task(sender.send(pushes, may_start=lambda: True))
-        await asyncio.sleep(0.25)
+        while await _total(client, host) < 100:
+            await asyncio.sleep(0.01)
         process.kill()
         answers = await sending
         await sender.close()
@@ -58,6 +59,11 @@ async def test_every_push_answered_before_a_kill_is_in_the_ledger_after_it(tmp_p
     assert accepted
     assert len(accepted) < 3_000
     assert accepted <= noted <= accepted | doubtful
+
+
+async def _total(client: aiohttp.ClientSession, host: str) -> int:
+    async with client.get(f"http://{host}/messages/count") as answer:
+        return int((await answer.json())["total"])
 
 
 async def test_a_start_names_every_wrong_setting_at_once() -> None:
