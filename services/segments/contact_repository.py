@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import sqlalchemy as sa
 
@@ -63,13 +63,18 @@ SELECT count(*)::int, coalesce(sum(c.push_count), 0)::int
 
 async def upsert(tx: Transaction, tenant: bytes, project: bytes, contacts: Sequence[Contact]) -> list[bytes]:
     """Make or change these contacts, each once; their ids, in the same order."""
-    keys = sorted({key for contact in contacts for key in contact.attributes})
-    if keys:
-        await tx.raw.execute(LEARN_ATTRIBUTES, tenant, project, keys)
     known = await _upsert_contacts(tx, tenant, project, contacts)
     found = [known[contact.external_id] for contact in contacts]
     await _upsert_subscriptions(tx, tenant, project, dict(zip(found, contacts, strict=True)))
+    await _learn_attributes(tx, tenant, project, {key for contact in contacts for key in contact.attributes})
     return found
+
+
+async def _learn_attributes(tx: Transaction, tenant: bytes, project: bytes, keys: Set[str]) -> None:
+    """Last of all, and only what is new: another request with the same new key waits for this one's commit."""
+    unknown = keys - await known_attributes(tx, tenant, project, sorted(keys))
+    if unknown:
+        await tx.raw.execute(LEARN_ATTRIBUTES, tenant, project, sorted(unknown))
 
 
 async def _upsert_contacts(
