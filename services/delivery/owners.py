@@ -84,10 +84,13 @@ class Owners:
 
 
 def _machine(path: Path) -> str:
-    """The state directory's own id, made by whoever comes first."""
+    """The state directory's own id, made by whoever comes first; nobody ever reads half of it."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    draft.write_text(secrets.token_hex(8))
     try:
-        with path.open("x") as file:
-            file.write(secrets.token_hex(8))
+        path.hardlink_to(draft)
     except FileExistsError:
         pass
+    finally:
+        draft.unlink()
     return path.read_text().strip()

@@ -1,0 +1,91 @@
+"""The permission to start calls: good for half a second from the start of the read, and not a moment longer."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from services.delivery.authorisation import GOOD_FOR, RENEW_EVERY, Authorisation
+
+
+class SetClock:
+    """A clock that stands where a test sets it."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def now(self) -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(self.seconds, datetime.UTC)
+
+    def boot_seconds(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+def test_nothing_may_start_before_a_read_has_said_yes(clock: SetClock) -> None:
+    assert not Authorisation(clock).asker(version=0)()
+
+
+def test_it_is_good_for_half_a_second_from_the_start_of_the_read(clock: SetClock) -> None:
+    held = Authorisation(clock)
+    may_start = held.asker(version=0)
+
+    began = clock.seconds
+    clock.seconds += 0.3  # the read took its time
+    held.grant(since=began, version=0)
+
+    assert may_start()
+    clock.seconds = began + GOOD_FOR - 0.001
+    assert may_start()
+    clock.seconds = began + GOOD_FOR
+    assert not may_start()
+
+
+def test_a_read_that_took_longer_than_it_is_good_for_allows_nothing(clock: SetClock) -> None:
+    held = Authorisation(clock)
+    began = clock.seconds
+    clock.seconds += GOOD_FOR
+
+    held.grant(since=began, version=0)
+
+    assert not held.asker(version=0)()
+
+
+def test_a_read_that_says_no_ends_it_at_once(clock: SetClock) -> None:
+    held = Authorisation(clock)
+    held.grant(since=clock.seconds, version=0)
+    may_start = held.asker(version=0)
+
+    held.revoke()
+
+    assert not may_start()
+
+
+def test_a_later_yes_is_good_again(clock: SetClock) -> None:
+    held = Authorisation(clock)
+    may_start = held.asker(version=0)
+    held.revoke()
+
+    held.grant(since=clock.seconds, version=0)
+
+    assert may_start()
+
+
+def test_a_suppression_ends_the_claims_that_did_not_see_it_and_no_other(clock: SetClock) -> None:
+    held = Authorisation(clock)
+    held.grant(since=clock.seconds, version=4)
+    before, after = held.asker(version=4), held.asker(version=5)
+
+    held.grant(since=clock.seconds, version=5)
+
+    assert not before()
+    assert after()
+
+
+def test_it_is_renewed_often_enough_that_one_slow_read_stops_nobody() -> None:
+    assert 2 * RENEW_EVERY < GOOD_FOR

@@ -1,0 +1,93 @@
+"""What a claim's answers become: every position once, as an outcome or as due again."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.delivery.domain.states import MessageState
+from services.delivery.messages import RecipientColumns
+from services.delivery.recording import Record
+from services.delivery.senders.sender import AnswerKind
+from tests.unit.services.delivery.builders import RUN, a_claim, an_answer, numbered, recipients
+
+NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
+COLUMNS = RecipientColumns(recipients(10))
+
+
+def a_record(**claim: object) -> Record:
+    return Record(claim=a_claim(**claim), run=RUN)  # type: ignore[arg-type]
+
+
+def due_again(record: Record) -> list[int]:
+    pairs = [pair for back in record.give_back(NOW) for pair in re.findall(r"\[(\d+),(\d+)\)", back.positions)]
+    return [position for start, end in pairs for position in range(int(start), int(end))]
+
+
+@given(st.lists(st.sampled_from(AnswerKind), min_size=10, max_size=10), st.integers(0, 9))
+def test_every_position_of_a_claim_is_accounted_for_once(kinds: list[AnswerKind], suppressed: int) -> None:
+    record = a_record()
+
+    record.end(COLUMNS, range(suppressed), MessageState.SUPPRESSED, "UNSUBSCRIBED", NOW)
+    record.judge(COLUMNS, [an_answer(position, kinds[position]) for position in range(suppressed, 10)])
+
+    accounted = [row.position for row in record.outcomes] + due_again(record)
+    assert sorted(accounted) == list(range(10))
+
+
+def test_an_outcome_says_whose_it_is_and_when_it_became_final() -> None:
+    record = a_record(attempt=2)
+
+    record.judge(COLUMNS, [an_answer(7, AnswerKind.ACCEPTED, code=201, at=NOW.timestamp())])
+
+    (row,) = record.outcomes
+    assert (row.position, row.contact, row.endpoint) == (7, numbered(b"contact", 7), numbered(b"endpoint", 7))
+    assert (row.state, row.reason, row.code, row.attempts) == (MessageState.SENT, "", 201, 3)
+    assert row.final_at == NOW
+
+
+def test_what_ends_without_a_call_grants_no_attempt() -> None:
+    record = a_record(attempt=2)
+
+    record.end(COLUMNS, [3], MessageState.CANCELLED, "CAMPAIGN_CANCELLED", NOW)
+
+    (row,) = record.outcomes
+    assert (row.state, row.reason, row.attempts, row.repeated) == (MessageState.CANCELLED, "CAMPAIGN_CANCELLED", 2, False)
+
+
+def test_what_is_accepted_after_a_doubt_is_marked_as_repeated() -> None:
+    record = a_record(doubtful=True)
+
+    record.judge(COLUMNS, [an_answer(0, AnswerKind.ACCEPTED), an_answer(1, AnswerKind.REJECTED)])
+
+    assert [row.repeated for row in record.outcomes] == [True, False]
+
+
+def test_an_endpoint_that_is_gone_is_named_and_a_mere_refusal_is_not() -> None:
+    record = a_record()
+
+    record.judge(COLUMNS, [an_answer(4, AnswerKind.RETIRED), an_answer(5, AnswerKind.REJECTED)])
+
+    assert record.retired == [numbered(b"endpoint", 4)]
+    assert [row.state for row in record.outcomes] == [MessageState.FAILED, MessageState.FAILED]
+
+
+def test_positions_that_wait_the_same_wait_together() -> None:
+    record = a_record()
+
+    record.judge(COLUMNS, [an_answer(position, AnswerKind.NOT_STARTED) for position in (0, 1, 2, 9)])
+
+    (back,) = record.give_back(NOW)
+    assert (back.positions, back.due_at, back.attempt, back.doubtful) == ("{[0,3),[9,10)}", NOW, 0, False)
+
+
+def test_a_wait_counts_from_the_record() -> None:
+    record = a_record()
+
+    record.judge(COLUMNS, [an_answer(0, AnswerKind.RETRY, retry_after=30.0)])
+
+    (back,) = record.give_back(NOW)
+    assert (back.due_at, back.attempt) == (NOW + datetime.timedelta(seconds=30), 1)
