@@ -19,11 +19,11 @@ from gateway.apis import BY_NAME
 from gateway.dialects.reachbell.api import CampaignsApi as ReachBellApi
 from gateway.door.authorization import AuthorizationApi
 from gateway.door.credentials import Credentials
+from gateway.patience import open_patient_channel
 from gateway.settings import GatewaySettings
 from gateway.watches import Watches
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
-from services.runtime.grpc_client import open_channel
 from services.runtime.grpc_server import GrpcServer
 from services.runtime.identity import IdentityTokens
 from services.runtime.pages import Pages
@@ -61,7 +61,7 @@ def build(settings: GatewaySettings) -> Sequence[Part]:
     accounts = Accounts(database=database, key_ring=key_ring, tokens=tokens, clock=clock)
     credentials = Credentials(key_ring=key_ring, tokens=tokens, operator_key=settings.operator_key)
     channels = [
-        open_channel(address, tokens=identities, service=SERVICE)
+        open_patient_channel(address, tokens=identities, service=SERVICE)
         for address in (settings.campaigns, settings.analytics)
     ]
     campaigns, analytics = CampaignsServiceStub(channels[0]), AnalyticsServiceStub(channels[1])

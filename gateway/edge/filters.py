@@ -58,7 +58,8 @@ def _authorization() -> dict[str, Any]:
     }
     config = {
         "transport_api_version": "V3",
-        "grpc_service": {"envoy_grpc": {"cluster_name": DOOR, "retry_policy": retries}, "timeout": PATIENCE},
+        # Not the retry policy of `envoy_grpc`: that one is for streams of configuration.
+        "grpc_service": {"envoy_grpc": {"cluster_name": DOOR}, "timeout": PATIENCE, "retry_policy": retries},
         "with_request_body": {
             "max_request_bytes": LARGEST,
             "allow_partial_message": False,

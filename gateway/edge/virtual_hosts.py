@@ -16,13 +16,15 @@ from gateway.edge.settings import EnvoySettings
 
 PATIENCE = "15s"  # for a unary call by REST; gRPC calls bring their own deadline
 
-# A process that the supervisor brings back costs a pause, not an error. Only refusals: nothing ran yet.
-RETRIES = {
-    "retry_on": "connect-failure,refused-stream",
-    "num_retries": 20,
-    "retry_back_off": {"base_interval": "0.25s", "max_interval": "0.5s"},
-    "host_selection_retry_max_attempts": 1,
-}
+# A process that the supervisor brings back costs a pause, not an error. A command is sent again only where it was
+# refused, so that nothing has run yet; a question also where its answer was lost.
+COMMANDS = "connect-failure,refused-stream"
+QUESTIONS = COMMANDS + ",reset,unavailable"
+
+
+def _retries(retry_on: str) -> dict[str, Any]:
+    back_off = {"base_interval": "0.25s", "max_interval": "0.5s"}
+    return {"retry_on": retry_on, "num_retries": 20, "retry_back_off": back_off}
 
 
 def virtual_host(api: Api, settings: EnvoySettings) -> dict[str, Any]:
@@ -57,7 +59,9 @@ def _routes(api: Api) -> Iterator[dict[str, Any]]:
             "headers": [{"name": ":method", "string_match": {"exact": route.verb}}],
         }
         upstream = upstreams[route.method.containing_service.full_name]
-        yield {"match": match, "route": _action(route.method, upstream, unary={"timeout": PATIENCE})}
+        retries = _retries(QUESTIONS if route.verb == "GET" else COMMANDS)
+        action = _action(route.method, upstream, unary={"timeout": PATIENCE}) | {"retry_policy": retries}
+        yield {"match": match, "route": action}
     # A preflight is answered by the CORS filter, which looks only at routes that lead somewhere.
     preflight = {"name": "access-control-request-method", "present_match": True}
     options = {"name": ":method", "string_match": {"exact": "OPTIONS"}}
@@ -71,7 +75,7 @@ def _grpc_route(api: Api, upstreams: dict[str, str], method: MethodDescriptor) -
     own_deadline = {"timeout": "0s", "max_stream_duration": {"grpc_timeout_header_max": "0s"}}
     return {
         "match": {"path": f"/{service}/{method.name}", "grpc": {}},
-        "route": _action(method, upstreams[service], unary=own_deadline),
+        "route": _action(method, upstreams[service], unary=own_deadline) | {"retry_policy": _retries(COMMANDS)},
         # The door does not read protobuf, so Envoy need not wait for it.
         "typed_per_filter_config": {AUTHORIZATION: _door(api, {"disable_request_body_buffering": True})},
     }
@@ -80,5 +84,5 @@ def _grpc_route(api: Api, upstreams: dict[str, str], method: MethodDescriptor) -
 def _action(method: MethodDescriptor, upstream: str, *, unary: dict[str, Any]) -> dict[str, Any]:
     if method.server_streaming:
         patience: dict[str, Any] = {"timeout": "0s", "idle_timeout": "0s"}
-        return {"cluster": clusters.streams(upstream), **patience, "retry_policy": RETRIES}
-    return {"cluster": upstream, **unary, "retry_policy": RETRIES}
+        return {"cluster": clusters.streams(upstream), **patience}
+    return {"cluster": upstream, **unary}

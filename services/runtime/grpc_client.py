@@ -5,6 +5,7 @@ A call without a deadline gets one. Calls carry the current caller where there i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -60,8 +61,10 @@ class _Stream(_Identified, grpc.aio.UnaryStreamClientInterceptor):
         return await continuation(self.details(client_call_details, seconds=None), request)
 
 
-def open_channel(address: str, *, tokens: IdentityTokens, service: str) -> grpc.aio.Channel:
-    """A channel to a peer; `service` is the caller's own name."""
+def open_channel(
+    address: str, *, tokens: IdentityTokens, service: str, outermost: Sequence[grpc.aio.ClientInterceptor] = ()
+) -> grpc.aio.Channel:
+    """A channel to a peer; `service` is the caller's own name, `outermost` what it puts around every call."""
     return grpc.aio.insecure_channel(
-        address, options=OPTIONS, interceptors=[_Unary(tokens, service), _Stream(tokens, service)]
+        address, options=OPTIONS, interceptors=[*outermost, _Unary(tokens, service), _Stream(tokens, service)]
     )

@@ -105,7 +105,7 @@ def format_log_directory(layout: Layout) -> None:
     shutil.rmtree(layout.kafka / "data", ignore_errors=True)
     cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
     properties = str(layout.kafka / "server.properties")
-    arguments = (*command(layout, "kafka.tools.StorageTool"), "format", "-t", cluster, "-c", properties)
+    arguments = (*command(layout, "kafka.tools.StorageTool"), "format", f"--cluster-id={cluster}", "-c", properties)
     finished = subprocess.run(arguments, capture_output=True, text=True, check=False)
     if finished.returncode:
         raise StackError(f"Kafka's log directory could not be formatted:\n{finished.stdout}{finished.stderr}")
