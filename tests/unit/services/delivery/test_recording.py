@@ -55,7 +55,12 @@ def test_what_ends_without_a_call_grants_no_attempt() -> None:
     record.end(COLUMNS, [3], MessageState.CANCELLED, "CAMPAIGN_CANCELLED", NOW)
 
     (row,) = record.outcomes
-    assert (row.state, row.reason, row.attempts, row.repeated) == (MessageState.CANCELLED, "CAMPAIGN_CANCELLED", 2, False)
+    assert (row.state, row.reason, row.attempts, row.repeated) == (
+        MessageState.CANCELLED,
+        "CAMPAIGN_CANCELLED",
+        2,
+        False,
+    )
 
 
 def test_what_is_accepted_after_a_doubt_is_marked_as_repeated() -> None:
