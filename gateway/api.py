@@ -33,7 +33,7 @@ class Api:
     credentials: frozenset[Credential]
     render: Callable[[Reply, str], Mapping[str, Any]]  # (what is said, the request's id) → the error's JSON
     json_names_only: bool  # whether a field's proto spelling (snake_case) is refused
-    plain_grpc: bool  # whether native gRPC calls are let through
+    is_core: bool  # whether it is the services' own API, which also takes plain gRPC
 
     @property
     def services(self) -> tuple[ServiceDescriptor, ...]:

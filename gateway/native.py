@@ -63,5 +63,5 @@ NATIVE = Api(
     credentials=frozenset({Credential.API_KEY, Credential.TOKEN}),
     render=render,
     json_names_only=False,
-    plain_grpc=True,
+    is_core=True,
 )

@@ -48,7 +48,7 @@ class Door:
         path, query = split(request.target)
         if request.is_grpc:
             caller = await self._credentials.of_headers(request.headers, self._api.credentials)
-            if not self._api.plain_grpc or path not in self._calls:
+            if not self._api.is_core or path not in self._calls:
                 raise Refusal(404, PLAIN[404].reason, "There is no such method.")
             return caller
         route, verbs = find(self._routes, verb=request.verb, path=path)

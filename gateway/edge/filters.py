@@ -53,7 +53,7 @@ def filters() -> list[dict[str, Any]]:
 def _authorization() -> dict[str, Any]:
     retries = {
         "retry_on": "connect-failure,refused-stream,unavailable,reset",  # asking twice harms nobody
-        "num_retries": 20,
+        "num_retries": 60,  # until the time-out below
         "retry_back_off": {"base_interval": "0.25s", "max_interval": "0.5s"},
     }
     config = {

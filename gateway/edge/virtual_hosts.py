@@ -16,15 +16,18 @@ from gateway.edge.settings import EnvoySettings
 
 PATIENCE = "15s"  # for a unary call by REST; gRPC calls bring their own deadline
 
-# A process that the supervisor brings back costs a pause, not an error. A command is sent again only where it was
-# refused, so that nothing has run yet; a question also where its answer was lost.
+# A process that the supervisor brings back costs a pause of up to about 8 s, not an error. A command is sent again only
+# where it was refused, so that nothing has run yet; a question also where its answer was lost, and to the core also
+# where a part behind it was down (a dialect waits for the core itself).
 COMMANDS = "connect-failure,refused-stream"
-QUESTIONS = COMMANDS + ",reset,unavailable"
+QUESTIONS = COMMANDS + ",reset"
+QUESTIONS_TO_CORE = QUESTIONS + ",unavailable"
 
 
 def _retries(retry_on: str) -> dict[str, Any]:
+    # The pauses are drawn from 0 to the interval, so they are a quarter of a second on average.
     back_off = {"base_interval": "0.25s", "max_interval": "0.5s"}
-    return {"retry_on": retry_on, "num_retries": 20, "retry_back_off": back_off}
+    return {"retry_on": retry_on, "num_retries": 32, "retry_back_off": back_off}
 
 
 def virtual_host(api: Api, settings: EnvoySettings) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def _door(api: Api, more: dict[str, Any]) -> dict[str, Any]:
 
 def _routes(api: Api) -> Iterator[dict[str, Any]]:
     upstreams = {service.full_name: name for name, services in api.upstreams.items() for service in services}
-    if api.plain_grpc:
+    if api.is_core:
         for service in api.services:
             yield from (_grpc_route(api, upstreams, method) for method in service.methods)
     for route in api.routes():
@@ -59,7 +62,8 @@ def _routes(api: Api) -> Iterator[dict[str, Any]]:
             "headers": [{"name": ":method", "string_match": {"exact": route.verb}}],
         }
         upstream = upstreams[route.method.containing_service.full_name]
-        retries = _retries(QUESTIONS if route.verb == "GET" else COMMANDS)
+        questions = QUESTIONS_TO_CORE if api.is_core else QUESTIONS
+        retries = _retries(questions if route.verb == "GET" else COMMANDS)
         action = _action(route.method, upstream, unary={"timeout": PATIENCE}) | {"retry_policy": retries}
         yield {"match": match, "route": action}
     # A preflight is answered by the CORS filter, which looks only at routes that lead somewhere.

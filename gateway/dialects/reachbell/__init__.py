@@ -16,5 +16,5 @@ REACHBELL = Api(
     credentials=frozenset({Credential.API_KEY, Credential.TOKEN}),
     render=render,
     json_names_only=True,
-    plain_grpc=False,
+    is_core=False,
 )
