@@ -5,10 +5,14 @@ Never invents browsers: the sandbox's push service makes the subscriptions, and 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import grpc
+from carillon.segments.v1.segments_pb2 import Contact, PushSubscription
+from carillon.segments.v1.segments_service_pb2 import BatchUpsertContactsRequest
+from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceStub
 
 from tools.client import Client, Json
 
@@ -76,33 +80,31 @@ async def add_people(
     stack: Mapping[str, Any], workspace: Workspace, count: int, *, name: str = "person", without_browser: int = 0
 ) -> None:
     """So many contacts with one browser each, and some without; the same name and number is the same contact."""
-    async with Client(stack["sandbox"]) as sandbox, Client(stack["native"], workspace.key_header) as native:
+    async with Client(stack["sandbox"]) as sandbox:
         subscriptions = [line async for line in sandbox.lines("POST", "/subscriptions", count=str(count))]
-        people = [person(f"{name}-{index}", index, [item]) for index, item in enumerate(subscriptions)]
-        people += [person(f"{name}-without-{index}", index, []) for index in range(without_browser)]
-        batches = [people[start : start + CONTACTS_PER_CALL] for start in range(0, len(people), CONTACTS_PER_CALL)]
-        gate = asyncio.Semaphore(2)
-
-        async def upsert(batch: Sequence[Json]) -> None:
-            async with gate:
-                path = f"/v1/projects/{workspace.project}/contacts:batchUpsert"
-                await native.call("POST", path, {"contacts": list(batch)})
-
-        await asyncio.gather(*(upsert(batch) for batch in batches))
+    people = [person(f"{name}-{index}", index, [item]) for index, item in enumerate(subscriptions)]
+    people += [person(f"{name}-without-{index}", index, []) for index in range(without_browser)]
+    async with grpc.aio.insecure_channel(stack["grpc"]) as channel:
+        segments = SegmentsServiceStub(channel)
+        for start in range(0, len(people), CONTACTS_PER_CALL):
+            request = BatchUpsertContactsRequest(
+                parent=f"projects/{workspace.project}", contacts=people[start : start + CONTACTS_PER_CALL]
+            )
+            await segments.BatchUpsertContacts(request, metadata=list(workspace.key_header.items()))
 
 
-def person(external_id: str, index: int, subscriptions: Sequence[Json]) -> Json:
-    """A contact as the native API takes it."""
+def person(external_id: str, index: int, subscriptions: Sequence[Json]) -> Contact:
+    """A contact; where it lives follows from its number."""
     place = index % len(COUNTRIES)
-    return {
-        "externalId": external_id,
-        "country": COUNTRIES[place],
-        "locale": LOCALES[place],
-        "timeZone": ZONES[place],
-        "tags": ["newsletter", "vip"] if index % 7 == 0 else ["newsletter"],
-        "attributes": {"plan": "pro" if index % 3 == 0 else "free"},
-        "pushSubscriptions": [
-            {"endpoint": item["endpoint"], "p256dh": item["keys"]["p256dh"], "auth": item["keys"]["auth"]}
+    return Contact(
+        external_id=external_id,
+        country=COUNTRIES[place],
+        locale=LOCALES[place],
+        time_zone=ZONES[place],
+        tags=["newsletter", "vip"] if index % 7 == 0 else ["newsletter"],
+        attributes={"plan": "pro" if index % 3 == 0 else "free"},
+        push_subscriptions=[
+            PushSubscription(endpoint=item["endpoint"], p256dh=item["keys"]["p256dh"], auth=item["keys"]["auth"])
             for item in subscriptions
         ],
-    }
+    )

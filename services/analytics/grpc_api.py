@@ -30,6 +30,7 @@ SUFFIX = "/stats"
 MAX_BATCH = 1000
 ASKED_AT_ONCE = 16
 FIRST_REVISION = 0  # of what campaigns answers: any event is newer
+FINAL = (Campaign.STATE_COMPLETED, Campaign.STATE_FAILED, Campaign.STATE_ARCHIVED)  # a cancelled one may still settle
 
 Asked = tuple[bytes | None, bytes]  # project, None for any; campaign
 
@@ -103,6 +104,7 @@ class AnalyticsApi(AnalyticsServiceServicer):
                     state=answer.state,
                     queued=answer.queued_message_count,
                     revision=FIRST_REVISION,
+                    final=answer.state in FINAL,
                 )
             )
 

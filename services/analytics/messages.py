@@ -110,4 +110,5 @@ def write_stats(snapshot: Snapshot) -> CampaignStats:
         state=snapshot.state,  # type: ignore[arg-type]  # the number is the enum's own
         update_time=snapshot.at,
         revision=snapshot.revision,
+        final=snapshot.final,
     )

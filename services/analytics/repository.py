@@ -54,17 +54,17 @@ WITH changed AS (
 MEET_RUN = "INSERT INTO run (run, tenant, campaign) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 LOCK_RUN = "SELECT ended, counted IS NOT NULL AS is_counted FROM run WHERE run = $1 FOR NO KEY UPDATE"
 PUT_CAMPAIGN = """
-INSERT INTO campaign AS k (campaign, tenant, project, state, queued, revision) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO campaign AS k (campaign, tenant, project, state, queued, revision, final)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (campaign) DO UPDATE
-   SET state = excluded.state, queued = excluded.queued, revision = excluded.revision
+   SET state = excluded.state, queued = excluded.queued, revision = excluded.revision, final = excluded.final
  WHERE k.revision < excluded.revision
 """
 COUNTERS = "SELECT state, sum(n)::int FROM counter WHERE run = ANY($1::bytea[]) GROUP BY state"
 ROWS = "SELECT state, count(*)::int FROM outcome WHERE run = ANY($1::bytea[]) GROUP BY state"
 # One statement: state and numbers are of one instant.
 SNAPSHOTS = """
-SELECT k.tenant, k.project, k.campaign, k.state, k.queued, k.revision, statement_timestamp() AS at,
-       (SELECT count(*) FROM run AS r WHERE r.campaign = k.campaign AND r.counted IS NULL) AS uncounted_runs,
+SELECT k.tenant, k.project, k.campaign, k.state, k.queued, k.revision, k.final, statement_timestamp() AS at,
        c.states, c.numbers
   FROM campaign AS k CROSS JOIN LATERAL (
        SELECT array_agg(c.state) AS states, array_agg(c.n) AS numbers
@@ -153,15 +153,23 @@ async def known_runs(tx: Transaction, runs: Sequence[bytes]) -> set[bytes]:
 
 
 async def put_campaign(
-    tx: Transaction, *, campaign: bytes, tenant: bytes, project: bytes, state: int, queued: int, revision: int
+    tx: Transaction,
+    *,
+    campaign: bytes,
+    tenant: bytes,
+    project: bytes,
+    state: int,
+    queued: int,
+    revision: int,
+    final: bool,
 ) -> None:
     """Keep this of the campaign, unless something newer is known."""
-    await tx.raw.execute(PUT_CAMPAIGN, campaign, tenant, project, state, queued, revision)
+    await tx.raw.execute(PUT_CAMPAIGN, campaign, tenant, project, state, queued, revision, final)
 
 
 async def open_campaigns(tx: Transaction) -> dict[bytes, int]:
-    """The campaigns that have not ended, with their revisions."""
-    return dict(await tx.raw.fetch("SELECT campaign, revision FROM campaign WHERE state < 5 ORDER BY campaign"))
+    """The campaigns about which something may still change, with their revisions."""
+    return dict(await tx.raw.fetch("SELECT campaign, revision FROM campaign WHERE NOT final ORDER BY campaign"))
 
 
 async def revisions(tx: Transaction, campaigns: Sequence[bytes]) -> dict[bytes, int]:
@@ -187,6 +195,6 @@ def _snapshot(row: Mapping[str, Any]) -> Snapshot:
         queued=row["queued"],
         counts=Counts.of(by_state),
         campaign_revision=row["revision"],
-        uncounted_runs=row["uncounted_runs"],
+        final=row["final"],
         at=row["at"],
     )

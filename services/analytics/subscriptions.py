@@ -27,6 +27,7 @@ async def handle_lifecycle(tx: Transaction, fact: CampaignLifecycle) -> None:
             state=change.state,
             queued=change.queued_message_count,
             revision=change.revision,
+            final=change.final,
         )
 
 

@@ -55,5 +55,6 @@ campaign = sa.Table(
     sa.Column("state", sa.SmallInteger, nullable=False),
     sa.Column("queued", sa.Integer, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),  # of the StateChanged this is from
-    sa.Index("campaign_open", "campaign", postgresql_where=sa.text("state < 5")),
+    sa.Column("final", sa.Boolean, nullable=False),  # nothing about it will change any more
+    sa.Index("campaign_open", "campaign", postgresql_where=sa.text("NOT final")),
 )

@@ -27,8 +27,6 @@ log = structlog.get_logger()
 
 READ_SECONDS = 0.25
 QUIET_SECONDS = 15.0
-# A cancelled campaign's last messages are accounted for within a moment; only then is its end shown, if it can be.
-SETTLE_SECONDS = 2.0
 
 
 class _Slot:
@@ -49,7 +47,6 @@ class Watches:
     def __init__(self, *, database: Database) -> None:
         self._database = database
         self._slots: dict[bytes, set[_Slot]] = defaultdict(set)
-        self._settling: dict[bytes, float] = {}  # campaign → since when
         self._watched = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -95,7 +92,6 @@ class Watches:
             self._slots[campaign].discard(slot)
             if not self._slots[campaign]:
                 del self._slots[campaign]
-                self._settling.pop(campaign, None)
 
     async def _run(self) -> None:
         while True:
@@ -113,14 +109,6 @@ class Watches:
         campaigns = list(self._slots)
         found = await self._database.transaction(lambda tx: repository.read_snapshots(tx, campaigns))
         for campaign, snapshot in found.items():
-            if self._is_held(snapshot):
-                continue
             for slot in self._slots.get(campaign, ()):
                 if slot.newest is None or snapshot.news_after(slot.newest):
                     slot.put(snapshot)
-
-    def _is_held(self, snapshot: Snapshot) -> bool:
-        if not snapshot.settles:
-            return False
-        since = self._settling.setdefault(snapshot.campaign, time.monotonic())
-        return time.monotonic() - since < SETTLE_SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
@@ -20,6 +21,7 @@ from services.delivery.vapid_keys import VapidKeys
 from services.runtime.database import Database, Transaction
 
 REMEMBERED = 64
+ENCRYPTION_THREADS = 2  # of all projects together; one or three were slower on two cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Dispatches:
         self._database = database
         self._settings = settings
         self._keys = keys
+        self._threads = ThreadPoolExecutor(ENCRYPTION_THREADS, thread_name_prefix="encryption")
         self._senders: dict[tuple[bytes, bytes], WebPushSender] = {}
         self._known: dict[bytes, Dispatch] = {}
 
@@ -73,6 +76,7 @@ class Dispatches:
         """Drop all connections."""
         for sender in self._senders.values():
             await sender.close()
+        self._threads.shutdown(wait=False)
 
     async def _build(self, run: bytes) -> Dispatch:
         async def read(tx: Transaction) -> RunRow | None:
@@ -95,5 +99,6 @@ class Dispatches:
                 VapidSigner(key, self._settings.vapid_subject),
                 allowed_private_hosts=self._settings.allowed_private_hosts,
                 connections_per_origin=self._settings.connections_per_origin,
+                threads=self._threads,
             )
         return self._senders[tenant, project]

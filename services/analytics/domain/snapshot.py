@@ -6,22 +6,9 @@ Never reads them. The numbers of `state` are those of carillon.campaigns.v1.Camp
 from __future__ import annotations
 
 import datetime
-import enum
 from dataclasses import dataclass
 
 from services.analytics.domain.counts import Counts
-
-
-class CampaignState(enum.IntEnum):
-    """The states in which a campaign ends."""
-
-    COMPLETED = 5
-    CANCELLED = 6
-    FAILED = 7
-    ARCHIVED = 8
-
-
-ENDS = frozenset(int(state) for state in CampaignState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +22,7 @@ class Snapshot:
     queued: int
     counts: Counts
     campaign_revision: int
-    uncounted_runs: int  # runs whose rows do not equal delivery's totals yet
+    final: bool  # whether campaigns has said that nothing will change any more
     at: datetime.datetime
 
     @property
@@ -44,14 +31,9 @@ class Snapshot:
         return self.campaign_revision + self.counts.progress
 
     @property
-    def settles(self) -> bool:
-        """Whether the campaign is cancelled and what was on its way is still being accounted for."""
-        return self.state == CampaignState.CANCELLED and self.uncounted_runs > 0
-
-    @property
     def is_last(self) -> bool:
-        """Whether nothing will change any more; a campaign is completed only when its runs are counted."""
-        return self.state in ENDS and not self.settles
+        """Whether nothing will change any more; a cancelled campaign is, once what was on its way is counted."""
+        return self.final
 
     def news_after(self, shown: Snapshot) -> bool:
         """Whether somebody who was shown that one should see this one."""

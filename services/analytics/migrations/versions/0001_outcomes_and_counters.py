@@ -42,9 +42,10 @@ CREATE TABLE campaign (
     project  bytea    NOT NULL,
     state    smallint NOT NULL,
     queued   integer  NOT NULL,
-    revision bigint   NOT NULL
+    revision bigint   NOT NULL,
+    final    boolean  NOT NULL
 );
-CREATE INDEX campaign_open ON campaign (campaign) WHERE state < 5;
+CREATE INDEX campaign_open ON campaign (campaign) WHERE NOT final;
 """
 
 

@@ -78,7 +78,7 @@ def test_an_accepted_push_is_sent_and_delivered() -> None:
             queued=30,
             counts=COUNTS,
             campaign_revision=2,
-            uncounted_runs=1,
+            final=True,
             at=datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC),
         )
     )
@@ -87,4 +87,5 @@ def test_an_accepted_push_is_sent_and_delivered() -> None:
     shown = dataclasses.asdict(COUNTS)
     assert {field: getattr(stats, field) for field in shown} == shown
     assert (stats.clicked, stats.dismissed) == (0, 0)
+    assert stats.final
     assert stats.name.endswith("/stats")

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from carillon.campaigns.v1.campaigns_pb2 import Campaign
 
 from services.analytics import watching
 from services.analytics.domain.counts import Counts
-from services.analytics.domain.snapshot import CampaignState, Snapshot
+from services.analytics.domain.snapshot import Snapshot
 from services.analytics.watching import Watches
 
 ACTIVE = Snapshot(
@@ -23,7 +24,7 @@ ACTIVE = Snapshot(
     queued=10,
     counts=Counts(),
     campaign_revision=1,
-    uncounted_runs=1,
+    final=False,
     at=datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC),
 )
 
@@ -52,7 +53,6 @@ def database() -> FakeDatabase:
 async def watches(database: FakeDatabase, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watches]:
     monkeypatch.setattr(watching, "READ_SECONDS", 0.01)
     monkeypatch.setattr(watching, "QUIET_SECONDS", 0.15)
-    monkeypatch.setattr(watching, "SETTLE_SECONDS", 0.2)
     watches = Watches(database=database)  # type: ignore[arg-type]
     await watches.start()
     yield watches
@@ -83,13 +83,13 @@ async def test_a_stream_ends_after_the_last_snapshot(watches: Watches, database:
     stream = watches.follow(ACTIVE)
     await next_of(stream)
 
-    database.sent(10, state=CampaignState.COMPLETED, campaign_revision=2, uncounted_runs=0)
+    database.sent(10, state=Campaign.STATE_COMPLETED, campaign_revision=2, final=True)
 
-    assert [(shown.state, shown.counts.sent) for shown in await rest_of(stream)] == [(CampaignState.COMPLETED, 10)]
+    assert [(shown.state, shown.counts.sent) for shown in await rest_of(stream)] == [(Campaign.STATE_COMPLETED, 10)]
 
 
 async def test_a_finished_campaign_is_one_snapshot(watches: Watches, database: FakeDatabase) -> None:
-    last = dataclasses.replace(ACTIVE, state=CampaignState.COMPLETED)
+    last = dataclasses.replace(ACTIVE, state=Campaign.STATE_COMPLETED, final=True)
 
     assert await rest_of(watches.follow(last)) == [last]
     assert database.reads == 0
@@ -133,30 +133,20 @@ async def test_quiet_is_broken_by_a_repeat(watches: Watches) -> None:
     await stream.aclose()  # type: ignore[attr-defined]
 
 
-async def test_a_cancel_is_shown_with_its_final_numbers(watches: Watches, database: FakeDatabase) -> None:
-    stream = watches.follow(ACTIVE)
-    await next_of(stream)
-
-    database.sent(4, state=CampaignState.CANCELLED, campaign_revision=2)
-    await asyncio.sleep(0.05)
-    database.sent(6, uncounted_runs=0)
-
-    assert [(shown.state, shown.counts.sent) for shown in await rest_of(stream)] == [(CampaignState.CANCELLED, 6)]
-
-
-async def test_a_cancel_that_takes_long_to_settle_is_shown_and_then_ended(
+async def test_a_cancelled_campaign_is_watched_until_its_numbers_are_final(
     watches: Watches, database: FakeDatabase
 ) -> None:
     stream = watches.follow(ACTIVE)
     await next_of(stream)
 
-    database.sent(4, state=CampaignState.CANCELLED, campaign_revision=2)
-    while (shown := await next_of(stream)).state != CampaignState.CANCELLED:
+    database.sent(4, state=Campaign.STATE_CANCELLED, campaign_revision=2)
+    while (shown := await next_of(stream)).state != Campaign.STATE_CANCELLED:
         pass
-    assert not shown.is_last
+    database.sent(6, campaign_revision=3, final=True)
+    rest = await rest_of(stream)
 
-    database.sent(4, uncounted_runs=0)
-    assert (await rest_of(stream))[-1].is_last
+    assert not shown.is_last
+    assert (rest[-1].counts.sent, rest[-1].is_last) == (6, True)
 
 
 async def test_nothing_is_read_while_nobody_watches(watches: Watches, database: FakeDatabase) -> None:
