@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 DOMAIN = "carillon"
 DETAILS_KEY = "grpc-status-details-bin"
+LONGEST = 300  # characters of each text in an error: it travels as metadata, which has 8 kB in all
 REQUEST_ID_KEY = "x-request-id"
 OPEN_PREFIXES = ("/grpc.health.", "/grpc.reflection.", "/envoy.service.auth.")
 INTERNAL_PREFIXES = ("/carillon.feeds.", "/carillon.delivery.v1.ControlService/")
@@ -53,11 +54,12 @@ class Undecodable:
 
 def status_of(error: DomainError) -> status_pb2.Status:
     """The google.rpc.Status of an error."""
-    status = status_pb2.Status(code=CODES[type(error)].value[0], message=error.message)
-    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    message, metadata = error.message[:LONGEST], {key: value[:LONGEST] for key, value in error.metadata.items()}
+    status = status_pb2.Status(code=CODES[type(error)].value[0], message=message)
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
     status.details.append(_packed(info))
     if error.field:
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.message)
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field[:LONGEST], description=message)
         status.details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
     return status
 
