@@ -20,6 +20,7 @@ from carillon.campaigns.v1.campaigns_service_pb2 import GetCampaignRequest
 from carillon.campaigns.v1.campaigns_service_pb2_grpc import CampaignsServiceStub
 
 from services.runtime import metrics
+from services.runtime.errors import Unavailable
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ class Snapshot:
 
 @dataclass(slots=True, eq=False)
 class _Watch:
-    reader: asyncio.Task[None]
+    reader: asyncio.Task[None] | None = None
     newest: Snapshot | None = None
     over: bool = False
     slots: set[asyncio.Event] = field(default_factory=set)
@@ -93,35 +94,50 @@ class Watches:
                 self._forget(key, watch)
 
     def _begin(self, key: Key, campaign: Campaign) -> _Watch:
-        watch = _Watch(reader=asyncio.create_task(self._read(key, campaign)))
-        self._watches[key] = watch
+        watch = self._watches[key] = _Watch()
+        watch.reader = asyncio.create_task(self._read(key, watch, campaign))
         return watch
 
     def _forget(self, key: Key, watch: _Watch) -> None:
-        watch.reader.cancel()
+        if watch.reader:
+            watch.reader.cancel()
         if self._watches.get(key) is watch:
             del self._watches[key]
 
-    async def _read(self, key: Key, campaign: Campaign) -> None:
+    async def _read(self, key: Key, watch: _Watch, campaign: Campaign) -> None:
         """Read until the campaign has ended, whatever restarts meanwhile."""
-        while True:
-            try:
-                await self._read_stream(key, campaign)
-                break
-            except grpc.aio.AioRpcError as error:
-                if error.code() is grpc.StatusCode.NOT_FOUND and self._watches[key].newest is None:
-                    self._watches[key].tell(Snapshot(campaign, CampaignStats()))  # analytics has not heard of it yet
-                log.info("a watch is interrupted", code=error.code().name)
+        try:
+            while not await self._read_stream(watch, campaign):
                 await asyncio.sleep(AGAIN_SECONDS)
-        watch = self._watches.pop(key)  # whoever comes now gets a reader of their own
-        watch.end()
+        except Exception:  # a defect of ours: loud, and whoever watches comes again
+            log.exception("a watch failed")
+        finally:
+            if self._watches.get(key) is watch:
+                del self._watches[key]  # whoever comes now gets a reader of their own
+            watch.end()
 
-    async def _read_stream(self, key: Key, campaign: Campaign) -> None:
+    async def _read_stream(self, watch: _Watch, campaign: Campaign) -> bool:
+        """Whether it came to its end; False where it broke off."""
         last: CampaignStats | None = None
-        async for numbers in self._analytics.WatchCampaign(WatchCampaignRequest(name=campaign.name)):
-            if last and numbers.revision == last.revision:
-                continue  # only says that it lives
-            if last is None or (numbers.state, numbers.queued) != (last.state, last.queued):
-                campaign = await self._campaigns.GetCampaign(GetCampaignRequest(name=campaign.name))
-            last = numbers
-            self._watches[key].tell(Snapshot(campaign, numbers))
+        try:
+            async for numbers in self._analytics.WatchCampaign(WatchCampaignRequest(name=campaign.name)):
+                if last and (numbers.revision, numbers.final) == (last.revision, last.final):
+                    continue  # only says that it lives
+                if last is None or _told(numbers) != _told(last):
+                    campaign = await self._campaigns.GetCampaign(GetCampaignRequest(name=campaign.name))
+                last = numbers
+                watch.tell(Snapshot(campaign, numbers))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND and watch.newest is None:
+                watch.tell(Snapshot(campaign, CampaignStats()))  # analytics has not heard of it yet
+            log.info("a watch is interrupted", code=error.code().name)
+            return False
+        except Unavailable as error:
+            log.info("a watch is interrupted", code=error.reason)
+            return False
+        return True
+
+
+def _told(numbers: CampaignStats) -> tuple[object, ...]:
+    """What changes only when the campaign itself has changed."""
+    return (numbers.state, numbers.queued, numbers.final)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from gateway.dialects.reachbell.states import ENDED, WORDS
+from gateway.dialects.reachbell.states import WORDS
 from gateway.dialects.reachbell.translate import stats_to
 from gateway.watches import Snapshot
 
@@ -15,7 +15,7 @@ LAST = "end-"  # begins the id of the event that ends a stream
 
 def is_over(snapshot: Snapshot) -> bool:
     """Whether nothing will follow."""
-    return snapshot.campaign.state in ENDED
+    return snapshot.numbers.final
 
 
 def event(snapshot: Snapshot) -> bytes:

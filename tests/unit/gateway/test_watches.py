@@ -48,7 +48,7 @@ def campaign(state: Any = ACTIVE) -> Campaign:
 
 
 def numbers(revision: int, state: Any = ACTIVE) -> CampaignStats:
-    return CampaignStats(sent=revision, revision=revision, state=state)
+    return CampaignStats(sent=revision, revision=revision, state=state, final=state == COMPLETED)
 
 
 def failure(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
@@ -81,6 +81,30 @@ async def test_a_stream_ends_after_the_last_snapshot() -> None:
 
     rest = [snapshot async for snapshot in stream]
     assert [events.event(snapshot).splitlines()[0] for snapshot in rest if snapshot] == [b"id: end-2"]
+
+
+async def test_a_cancelled_campaign_is_followed_until_its_numbers_are_final() -> None:
+    analytics, campaigns = Analytics(), Campaigns()
+    stream = one(watching(analytics, campaigns))
+    campaigns.state = Campaign.STATE_CANCELLED
+    analytics.told.put_nowait(numbers(1, Campaign.STATE_CANCELLED))
+
+    first = await anext(stream)
+    analytics.told.put_nowait(CampaignStats(revision=1, state=Campaign.STATE_CANCELLED, final=True))
+    analytics.told.put_nowait(None)
+
+    assert first is not None
+    assert not events.is_over(first)
+    assert [events.is_over(snapshot) async for snapshot in stream if snapshot] == [True]
+
+
+async def test_a_defect_of_ours_ends_the_stream_instead_of_leaving_it_silent() -> None:
+    analytics = Analytics()
+    stream = one(watching(analytics))
+
+    analytics.told.put_nowait(ValueError("a defect"))
+
+    assert [snapshot async for snapshot in stream] == []
 
 
 async def test_many_share_one_reader_and_a_late_one_gets_the_newest_at_once() -> None:
