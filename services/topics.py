@@ -13,6 +13,7 @@ from carillon.events.v1.audience_totals_pb2 import AudienceTotals
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
 from carillon.events.v1.endpoint_retired_pb2 import EndpointsRetired
 from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
+from carillon.events.v1.message_receipts_pb2 import ReceiptBatch
 from carillon.events.v1.run_counted_pb2 import RunCounted
 from carillon.events.v1.run_ended_pb2 import RunEnded
 from google.protobuf.message import Message
@@ -39,6 +40,7 @@ AUDIENCE_BATCHES = Topic("audience-batches", AudienceBatch, "segments", ("delive
 AUDIENCE_TOTALS = Topic("audience-totals", AudienceTotals, "segments", ("campaigns", "delivery"), 4, 7 * DAY_MS)
 MESSAGE_OUTCOMES = Topic("message-outcomes", OutcomeBatch, "delivery", ("analytics",), 8, 7 * DAY_MS)
 ENDPOINT_RETIRED = Topic("endpoint-retired", EndpointsRetired, "delivery", ("segments",), 4, 7 * DAY_MS)
+MESSAGE_RECEIPTS = Topic("message-receipts", ReceiptBatch, "delivery", ("analytics",), 8, 7 * DAY_MS)
 RUN_ENDED = Topic("run-ended", RunEnded, "delivery", ("analytics",), 4, 7 * DAY_MS)
 RUN_COUNTED = Topic("run-counted", RunCounted, "analytics", ("campaigns",), 4, 7 * DAY_MS)
 
@@ -47,6 +49,7 @@ TOPICS: tuple[Topic, ...] = (
     AUDIENCE_BATCHES,
     AUDIENCE_TOTALS,
     MESSAGE_OUTCOMES,
+    MESSAGE_RECEIPTS,
     ENDPOINT_RETIRED,
     RUN_ENDED,
     RUN_COUNTED,

@@ -33,13 +33,15 @@ def push_plainly(sandbox: str, count: int) -> float:
             requests_session=session,
         )
 
+    def many(share: list[dict[str, object]], session: requests.Session) -> None:
+        for subscription in share:
+            one(subscription, session)
+
     started = time.monotonic()
     with ThreadPoolExecutor(THREADS) as pool:
         sessions = [requests.Session() for _ in range(THREADS)]
-        jobs = [
-            pool.submit(lambda part, session: [one(item, session) for item in part], subscriptions[n::THREADS], session)
-            for n, session in enumerate(sessions)
-        ]
+        shares = [subscriptions[number::THREADS] for number in range(THREADS)]
+        jobs = [pool.submit(many, share, session) for share, session in zip(shares, sessions, strict=True)]
         for job in jobs:
             job.result()
     return count / (time.monotonic() - started)
