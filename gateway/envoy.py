@@ -20,16 +20,26 @@ from gateway.edge.listener import listeners
 from gateway.edge.settings import EnvoySettings
 from services.runtime.settings import Address, read_settings
 
+MOST_CONNECTIONS = 20_000
+
 
 def configuration(settings: EnvoySettings) -> dict[str, Any]:
     """The whole configuration."""
     return {
+        "overload_manager": {"resource_monitors": [_connections()]},
         "admin": {"address": socket(settings.envoy_admin.host, settings.envoy_admin.port)},
         "static_resources": {
             "listeners": listeners(APIS, settings),
             "clusters": [*clusters(settings)],
         },
     }
+
+
+def _connections() -> dict[str, Any]:
+    """More clients than this are refused before they cost anybody else anything."""
+    name = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+    config = {"@type": f"type.googleapis.com/{name}", "max_active_downstream_connections": MOST_CONNECTIONS}
+    return {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": config}
 
 
 def sample() -> EnvoySettings:

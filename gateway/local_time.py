@@ -6,6 +6,7 @@ Never keeps an offset: a zone's rules may change until the time comes, so caller
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 import zoneinfo
 
@@ -14,9 +15,15 @@ UTC = datetime.UTC
 SECOND = datetime.timedelta(seconds=1)
 
 
+@functools.cache
+def zone_names() -> frozenset[str]:
+    """Every zone there is. Finding out walks a folder of files, which takes 50 ms: once per process is enough."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def zone_of(name: str) -> zoneinfo.ZoneInfo | None:
     """The zone, or None where there is none of that name."""
-    return zoneinfo.ZoneInfo(name) if name in zoneinfo.available_timezones() else None
+    return zoneinfo.ZoneInfo(name) if name in zone_names() else None
 
 
 def read_instant(text: str, zone: datetime.tzinfo) -> datetime.datetime | None:

@@ -6,13 +6,13 @@ Never speaks gRPC.
 from __future__ import annotations
 
 import datetime
-import zoneinfo
 from collections.abc import Sequence
 
 from gateway.accounts import keys, repository
 from gateway.accounts.key_ring import KeyRing
 from gateway.accounts.repository import ApiKey, Organization, Project
 from gateway.accounts.tokens import Tokens
+from gateway.local_time import zone_names
 from services.runtime import ids
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
@@ -37,7 +37,7 @@ def checked_name(text: str, *, field: str) -> str:
 
 
 def _checked_zone(name: str) -> str:
-    if name and name not in zoneinfo.available_timezones():
+    if name and name not in zone_names():
         raise Invalid("TIME_ZONE_UNKNOWN", "There is no such time zone.", field="project.time_zone")
     return name or "UTC"
 

@@ -10,6 +10,8 @@ from typing import Any
 import click
 import grpc
 
+from services.runtime.settings import PREFIX
+
 STACK = Path(".run/stack.json")
 DEFAULT_ADDRESS = "127.0.0.1:8080"
 
@@ -26,9 +28,15 @@ class Connection:
         """The credential of a call: the operator's where it is wanted and there is one, else the organization's key."""
         credential = (operator and self.operator_key) or self.key
         if not credential:
-            wanted = "--operator-key (CARILLON_OPERATOR_KEY)" if operator else "--key (CARILLON_KEY)"
+            option = "operator_key" if operator else "key"
+            wanted = f"--{option.replace('_', '-')}, or set {variable(option)}"
             raise click.ClickException(f"No credential: give {wanted}.")
         return [("x-api-key", credential)]
+
+
+def variable(option: str) -> str:
+    """The environment variable that an option may be given by."""
+    return PREFIX + option.upper()
 
 
 def connect(*, address: str, key: str, operator_key: str) -> Connection:

@@ -6,14 +6,14 @@ import click
 
 from gateway.cli.accounts import key, organization, project, token
 from gateway.cli.campaigns import campaign
-from gateway.cli.connection import connect
+from gateway.cli.connection import connect, variable
 from gateway.cli.contacts import contacts
 
 
 @click.group()
-@click.option("--address", envvar="CARILLON_ADDRESS", default="", help="host:port of the native API.")
-@click.option("--key", "api_key", envvar="CARILLON_KEY", default="", help="An API key of your organization.")
-@click.option("--operator-key", envvar="CARILLON_OPERATOR_KEY", default="", help="The installation's operator key.")
+@click.option("--address", envvar=variable("address"), default="", help="host:port of the native API.")
+@click.option("--key", "api_key", envvar=variable("key"), default="", help="An API key of your organization.")
+@click.option("--operator-key", envvar=variable("operator_key"), default="", help="The installation's operator key.")
 @click.pass_context
 def cli(context: click.Context, address: str, api_key: str, operator_key: str) -> None:
     """Carillon's command line."""
