@@ -48,6 +48,7 @@ PLAIN: Mapping[int, Reply] = {
         Reply(413, "BODY_TOO_LARGE", "A body has at most 1 MB."),
         Reply(414, "PATH_TOO_LONG", "A path has at most 8 kB."),
         Reply(415, "CONTENT_TYPE_UNSUPPORTED", "Send JSON: application/json."),
+        Reply(426, "HTTP_VERSION_UNSUPPORTED", "Use HTTP/1.1 or HTTP/2."),
         Reply(429, "TOO_MANY_REQUESTS", "Too much at once; try again.", headers={"retry-after": "1"}),
         Reply(431, "HEADERS_TOO_LARGE", "The request's headers are too large."),
         Reply(500, "INTERNAL", "Something went wrong on our side."),
