@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
+import datetime
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,16 +18,21 @@ from carillon.campaigns.v1.campaigns_service_pb2_grpc import CampaignsServiceSer
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
 from carillon.feeds.v1 import run_feed_service_pb2 as feed
 from carillon.feeds.v1.run_feed_service_pb2_grpc import RunFeedServiceServicer
+from google.protobuf.empty_pb2 import Empty
 
 from services import names
 from services.campaigns import messages, repository
 from services.campaigns.audiences import Audiences
 from services.campaigns.commands import Commands
-from services.campaigns.domain.campaign import Campaign, State
+from services.campaigns.domain.campaign import Campaign, Definition, State, Step
+from services.campaigns.editing import masked, merged, sent_again
+from services.campaigns.idempotency import Idempotency, once_of
+from services.campaigns.repository import Wanted
 from services.campaigns.use_cases import AudienceSize, UseCases
 from services.projects import Projects
+from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
-from services.runtime.errors import Invalid
+from services.runtime.errors import Conflict, Invalid
 from services.runtime.identity import current_caller
 
 MOST_PER_PAGE = 1000
@@ -51,10 +58,31 @@ def read_page(size: int, token: str, *, default: int) -> tuple[int, bytes | None
     return min(size or default, MOST_PER_PAGE), before
 
 
+def _instant(request: api.ListCampaignsRequest, field: str) -> datetime.datetime | None:
+    if not request.HasField(field):
+        return None
+    try:
+        instant: datetime.datetime = getattr(request, field).ToDatetime(tzinfo=datetime.UTC)
+    except (ValueError, OverflowError) as error:
+        raise Invalid("TIME_INVALID", "This is no instant.", field=field) from error
+    return instant
+
+
 class CampaignsApi(CampaignsServiceServicer):
     """carillon.campaigns.v1.CampaignsService."""
 
-    def __init__(self, *, use_cases: UseCases, commands: Commands, audiences: Audiences, projects: Projects) -> None:
+    def __init__(
+        self,
+        *,
+        use_cases: UseCases,
+        commands: Commands,
+        audiences: Audiences,
+        projects: Projects,
+        idempotency: Idempotency,
+        clock: Clock,
+    ) -> None:
+        self._idempotency = idempotency
+        self._clock = clock
         self._use_cases = use_cases
         self._commands = commands
         self._audiences = audiences
@@ -65,16 +93,55 @@ class CampaignsApi(CampaignsServiceServicer):
         caller = current_caller()
         project = names.split_project(request.parent)
         await self._projects.require(caller, project)
+        once = once_of(context, tenant=caller.tenant(), method="CreateCampaign", request=request)
+        if kept := await self._idempotency.find(once):
+            return kept
         definition = messages.definition_from(request.campaign)
-        definition.check()
-        size: AudienceSize | None = None
-        if definition.immediate or definition.start_at is not None:
-            definition.check_can_start()
-            size = await self._audiences.measure(project=project, definition=definition)
-        campaign = await self._use_cases.create(
-            tenant=caller.tenant(), project=project, definition=definition, size=size
+        size = await self._checked(project, definition)
+        return await self._use_cases.create(
+            tenant=caller.tenant(), project=project, definition=definition, size=size, once=once
         )
-        return messages.campaign_to(campaign)
+
+    async def UpdateCampaign(self, request: api.UpdateCampaignRequest, context: Context) -> pb.Campaign:
+        """Change a draft, and launch or schedule it where it says so."""
+        read = await self._get(request.campaign.name, field="campaign.name")
+        dataclasses.replace(read).apply(Step.EDIT, now=self._clock.now())
+        if request.campaign.etag and request.campaign.etag != read.etag:
+            raise Conflict("CAMPAIGN_CHANGED", "The campaign has changed since.", field="etag")
+        fields = masked(request.campaign, request.update_mask.paths)
+        definition = merged(read.definition, messages.definition_from(request.campaign), fields)
+        size = await self._checked(read.project, definition)
+        updated = await self._use_cases.update(caller=current_caller(), read=read, definition=definition, size=size)
+        return messages.campaign_to(updated)
+
+    async def DeleteCampaign(self, request: api.DeleteCampaignRequest, context: Context) -> Empty:
+        """Hide it."""
+        project, campaign = names.split(request.name, "projects", "campaigns")
+        assert campaign is not None
+        await self._use_cases.delete(caller=current_caller(), project=project, campaign=campaign)
+        return Empty()
+
+    async def ArchiveCampaign(self, request: api.ArchiveCampaignRequest, context: Context) -> pb.Campaign:
+        """Put it away."""
+        project, campaign = names.split(request.name, "projects", "campaigns")
+        assert campaign is not None
+        archived = await self._use_cases.archive(caller=current_caller(), project=project, campaign=campaign)
+        return messages.campaign_to(archived)
+
+    async def ResendCampaign(self, request: api.ResendCampaignRequest, context: Context) -> pb.Campaign:
+        """Launch a new campaign like an old one."""
+        caller = current_caller()
+        read = await self._get(request.name)
+        once = once_of(context, tenant=caller.tenant(), method="ResendCampaign", request=request)
+        if kept := await self._idempotency.find(once):
+            return kept
+        dataclasses.replace(read).apply(Step.RESEND, now=self._clock.now())
+        audience = messages.audience_from(request.audience) if request.HasField("audience") else None
+        definition = sent_again(read.definition, audience=audience, vendor_fields=request.vendor_fields)
+        size = await self._checked(read.project, definition)
+        return await self._use_cases.create(
+            tenant=caller.tenant(), project=read.project, definition=definition, size=size, once=once
+        )
 
     async def GetCampaign(self, request: api.GetCampaignRequest, context: Context) -> pb.Campaign:
         """Answer a campaign."""
@@ -86,21 +153,39 @@ class CampaignsApi(CampaignsServiceServicer):
         project = names.split_project(request.parent)
         await self._projects.require(caller, project)
         limit, before = read_page(request.page_size, request.page_token, default=20)
-        found = await self._use_cases.list_page(tenant=caller.tenant(), project=project, before=before, limit=limit + 1)
+        if request.skip < 0:
+            raise Invalid("SKIP_INVALID", "Nothing before the first can be asked for.", field="skip")
+        wanted = Wanted(
+            tenant=caller.tenant(),
+            project=project,
+            states=tuple(request.states),
+            created_from=_instant(request, "created_from"),
+            created_before=_instant(request, "created_before"),
+            query=request.query,
+        )
+        found, total = await self._use_cases.list_page(wanted, before=before, skip=request.skip, limit=limit + 1)
         return api.ListCampaignsResponse(
             campaigns=[messages.campaign_to(campaign) for campaign in found[:limit]],
             next_page_token=page_token(found[limit - 1].id) if len(found) > limit else "",
+            total_size=total,
         )
 
     async def StartCampaign(self, request: api.StartCampaignRequest, context: Context) -> pb.Campaign:
         """Launch it now."""
-        campaign = await self._get(request.name)
-        campaign.definition.check_can_start()
-        size = await self._audiences.measure(project=campaign.project, definition=campaign.definition)
-        started = await self._use_cases.start(
-            caller=current_caller(), project=campaign.project, campaign=campaign.id, etag=request.etag, size=size
-        )
-        return messages.campaign_to(started)
+        caller = current_caller()
+        read = await self._get(request.name)
+        once = once_of(context, tenant=caller.tenant(), method="StartCampaign", request=request)
+        if kept := await self._idempotency.find(once):
+            return kept
+        dataclasses.replace(read).apply(Step.LAUNCH, now=self._clock.now())
+        if request.etag and request.etag != read.etag:
+            raise Conflict("CAMPAIGN_CHANGED", "The campaign has changed since.", field="etag")
+        definition = read.definition
+        if request.HasField("audience"):
+            definition = dataclasses.replace(definition, audience=messages.audience_from(request.audience))
+        definition.check_can_start()
+        size = await self._audiences.measure(project=read.project, definition=definition)
+        return await self._use_cases.start(caller=caller, read=read, definition=definition, size=size, once=once)
 
     async def PauseCampaign(self, request: api.PauseCampaignRequest, context: Context) -> pb.Campaign:
         """Hold it."""
@@ -127,8 +212,17 @@ class CampaignsApi(CampaignsServiceServicer):
             next_page_token=page_token(runs[limit - 1].id) if len(runs) > limit else "",
         )
 
-    async def _get(self, name: str) -> Campaign:
-        project, campaign = names.split(name, "projects", "campaigns")
+    async def _checked(self, project: bytes, definition: Definition) -> AudienceSize | None:
+        """Refuse what cannot be stored; how large the audience is now, where it does not stay a draft."""
+        definition.check()
+        definition.check_time(now=self._clock.now())
+        if not definition.immediate and definition.start_at is None:
+            return None
+        definition.check_can_start()
+        return await self._audiences.measure(project=project, definition=definition)
+
+    async def _get(self, name: str, *, field: str = "name") -> Campaign:
+        project, campaign = names.split(name, "projects", "campaigns", field=field)
         assert campaign is not None
         return await self._use_cases.get(caller=current_caller(), project=project, campaign=campaign)
 

@@ -16,6 +16,8 @@ from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceStub
 from services.campaigns.audiences import Audiences
 from services.campaigns.commands import Commands
 from services.campaigns.grpc_api import CampaignsApi, RunFeed
+from services.campaigns.idempotency import Idempotency
+from services.campaigns.run_progress import RunProgress
 from services.campaigns.scheduler import Scheduler
 from services.campaigns.settings import CampaignsSettings
 from services.campaigns.subscriptions import Reactions
@@ -29,6 +31,7 @@ from services.runtime.settings import read_settings
 from services.topics import TOPICS
 
 REPEAT_SECONDS = 3.0
+FORGET_SECONDS = 600.0
 
 
 def build(settings: CampaignsSettings) -> Sequence[Part]:
@@ -36,16 +39,29 @@ def build(settings: CampaignsSettings) -> Sequence[Part]:
     clock = SystemClock()
     chassis = Chassis(settings, service="campaigns")
     database = chassis.database
+    idempotency = Idempotency(database=database, clock=clock)
     use_cases = UseCases(
-        database=database, clock=clock, lifetime=datetime.timedelta(seconds=settings.message_lifetime_seconds)
+        database=database,
+        clock=clock,
+        idempotency=idempotency,
+        lifetime=datetime.timedelta(seconds=settings.message_lifetime_seconds),
     )
     audiences = Audiences(SegmentsServiceStub(chassis.channel(settings.segments)))
     commands = Commands(database=database, delivery=ControlServiceStub(chassis.channel(settings.delivery)), clock=clock)
     reactions = Reactions(
-        database=database, use_cases=use_cases, ledger=LedgerFeedServiceStub(chassis.channel(settings.analytics))
+        database=database,
+        progress=RunProgress(clock),
+        ledger=LedgerFeedServiceStub(chassis.channel(settings.analytics)),
     )
     projects = Projects(AccountsServiceStub(chassis.channel(settings.gateway)))
-    api = CampaignsApi(use_cases=use_cases, commands=commands, audiences=audiences, projects=projects)
+    api = CampaignsApi(
+        use_cases=use_cases,
+        commands=commands,
+        audiences=audiences,
+        projects=projects,
+        idempotency=idempotency,
+        clock=clock,
+    )
     scheduler = Scheduler(
         database=database,
         use_cases=use_cases,
@@ -66,6 +82,7 @@ def build(settings: CampaignsSettings) -> Sequence[Part]:
         own=[
             scheduler,
             Pull(hop="unanswered commands", ask=commands.repeat_unanswered, seconds=REPEAT_SECONDS),
+            Pull(hop="idempotency keys", ask=idempotency.forget, seconds=FORGET_SECONDS),
             chassis.pull("analytics' counted runs", reactions.pull_counted),
         ],
     )

@@ -35,7 +35,7 @@ def definition_from(message: pb.Campaign) -> Definition:
     return Definition(
         display_name=message.display_name,
         channels=tuple(dict.fromkeys(message.channels)),
-        audience=_audience_from(message.audience) if message.HasField("audience") else None,
+        audience=audience_from(message.audience) if message.HasField("audience") else None,
         content=content_from(message.push_content) if message.HasField("push_content") else None,
         immediate=message.schedule.immediate,
         start_at=_start_from(message.schedule),
@@ -55,7 +55,8 @@ def _start_from(schedule: pb.Schedule) -> datetime.datetime | None:
         raise Invalid("TIME_INVALID", "This is no instant.", field="schedule.start_time") from error
 
 
-def _audience_from(message: segments_pb2.Audience) -> Audience | None:
+def audience_from(message: segments_pb2.Audience) -> Audience | None:
+    """The domain's audience; None where neither kind is set. Raises NotFound for what is no segment's name."""
     kind = message.WhichOneof("kind")
     if kind == "segment":
         segment = names.split(message.segment, "projects", "segments", field="audience.segment")[1]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,6 +38,7 @@ def _campaign(row: sa.Row[Any]) -> Campaign:
         started_at=row.started_at,
         ended_at=row.ended_at,
         final=row.final,
+        deleted_at=row.deleted_at,
     )
 
 
@@ -60,6 +62,7 @@ def _values(campaign: Campaign) -> dict[str, Any]:
         "updated_at": campaign.updated_at,
         "started_at": campaign.started_at,
         "ended_at": campaign.ended_at,
+        "deleted_at": campaign.deleted_at,
     }
 
 
@@ -74,26 +77,63 @@ async def save(tx: Transaction, campaign: Campaign) -> None:
 
 
 async def find(tx: Transaction, *, tenant: bytes | None, campaign: bytes, lock: bool = False) -> Campaign | None:
-    """The campaign, if it is this tenant's (None: any tenant's); with `lock`, nobody else changes it meanwhile."""
+    """The tenant's campaign, unless it is deleted; with None any tenant's, deleted or not.
+
+    With `lock`, nobody else changes it meanwhile.
+    """
     statement = sa.select(campaign_table).where(campaign_table.c.id == campaign)
     if tenant is not None:
-        statement = statement.where(campaign_table.c.tenant == tenant)
+        statement = statement.where(campaign_table.c.tenant == tenant, campaign_table.c.deleted_at.is_(None))
     if lock:
         statement = statement.with_for_update()
     row = (await tx.execute(statement)).one_or_none()
     return None if row is None else _campaign(row)
 
 
-async def list_page(
-    tx: Transaction, *, tenant: bytes, project: bytes, before: bytes | None, limit: int
-) -> list[Campaign]:
-    """Campaigns of the project, newest first, older than `before`."""
-    table = campaign_table.c
-    statement = sa.select(campaign_table).where(table.tenant == tenant, table.project == project)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which campaigns a list is of; None and empty mean any."""
+
+    tenant: bytes
+    project: bytes
+    states: tuple[int, ...] = ()
+    created_from: datetime.datetime | None = None
+    created_before: datetime.datetime | None = None
+    query: str = ""
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """As SQL."""
+        table = campaign_table.c
+        conditions = [table.tenant == self.tenant, table.project == self.project, table.deleted_at.is_(None)]
+        if self.states:
+            conditions.append(table.state.in_(self.states))
+        if self.created_from is not None:
+            conditions.append(table.created_at >= self.created_from)
+        if self.created_before is not None:
+            conditions.append(table.created_at < self.created_before)
+        if self.query:  # not LIKE: nothing in it is special
+            conditions.append(sa.func.strpos(_folded(table.display_name), _folded(sa.literal(self.query))) > 0)
+        return conditions
+
+
+def _folded(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """In lower case by Unicode's rules, whatever locale the database was made with."""
+    return sa.func.lower(sa.collate(text, "pg_c_utf8"))
+
+
+async def list_page(tx: Transaction, wanted: Wanted, *, before: bytes | None, skip: int, limit: int) -> list[Campaign]:
+    """Campaigns, newest first, older than `before`, without the first `skip`."""
+    statement = sa.select(campaign_table).where(*wanted.conditions())
     if before is not None:
-        statement = statement.where(table.id < before)
-    rows = await tx.execute(statement.order_by(table.id.desc()).limit(limit))
+        statement = statement.where(campaign_table.c.id < before)
+    rows = await tx.execute(statement.order_by(campaign_table.c.id.desc()).offset(skip).limit(limit))
     return [_campaign(row) for row in rows]
+
+
+async def count(tx: Transaction, wanted: Wanted) -> int:
+    """How many there are."""
+    statement = sa.select(sa.func.count()).select_from(campaign_table).where(*wanted.conditions())
+    return int((await tx.execute(statement)).scalar_one())
 
 
 async def find_many(tx: Transaction, campaigns: Sequence[bytes]) -> list[Campaign]:

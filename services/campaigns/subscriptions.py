@@ -12,7 +12,7 @@ from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
 from services import topics
 from services.campaigns import repository
 from services.campaigns.domain.run import RunState
-from services.campaigns.use_cases import UseCases
+from services.campaigns.run_progress import RunProgress
 from services.runtime.consumer import Subscription
 from services.runtime.database import Database, Transaction
 
@@ -22,9 +22,9 @@ PULLED_AT_ONCE = 1000
 class Reactions:
     """One method per topic."""
 
-    def __init__(self, *, database: Database, use_cases: UseCases, ledger: LedgerFeedServiceStub) -> None:
+    def __init__(self, *, database: Database, progress: RunProgress, ledger: LedgerFeedServiceStub) -> None:
         self._database = database
-        self._use_cases = use_cases
+        self._progress = progress
         self._ledger = ledger
 
     def subscriptions(self) -> list[Subscription]:
@@ -36,7 +36,7 @@ class Reactions:
 
     async def on_audience_totals(self, tx: Transaction, event: AudienceTotals) -> None:
         """The run's audience is frozen."""
-        await self._use_cases.freeze_run(
+        await self._progress.freeze(
             tx,
             campaign=event.campaign,
             run=event.run,
@@ -49,7 +49,7 @@ class Reactions:
         """The run's numbers are final."""
         counts = event.counts
         queued = counts.sent + counts.failed + counts.expired + counts.unknown
-        await self._use_cases.end_run(
+        await self._progress.end(
             tx,
             campaign=event.campaign,
             run=event.run,

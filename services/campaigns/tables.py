@@ -29,6 +29,17 @@ campaign = sa.Table(
     sa.Column("updated_at", INSTANT, nullable=False),
     sa.Column("started_at", INSTANT),
     sa.Column("ended_at", INSTANT),
+    sa.Column("deleted_at", INSTANT),
+)
+
+idempotency = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("tenant", BYTEA, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("digest", BYTEA, nullable=False),  # of the method and the request
+    sa.Column("answer", BYTEA, nullable=False),  # a serialized carillon.campaigns.v1.Campaign
+    sa.Column("created_at", INSTANT, nullable=False),
 )
 
 run = sa.Table(

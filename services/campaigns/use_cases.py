@@ -8,10 +8,14 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
+from carillon.campaigns.v1 import campaigns_pb2 as pb
+
 from services import topics
 from services.campaigns import messages, repository
-from services.campaigns.domain.campaign import ENDED, SENDING, Campaign, Definition, State, Step
+from services.campaigns.domain.campaign import Campaign, Definition, State, Step
 from services.campaigns.domain.run import Run, RunState
+from services.campaigns.idempotency import Idempotency, Once
+from services.campaigns.repository import Wanted
 from services.runtime import ids, outbox
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
@@ -47,15 +51,24 @@ def not_found() -> NotFound:
 class UseCases:
     """The commands and questions of this service."""
 
-    def __init__(self, *, database: Database, clock: Clock, lifetime: datetime.timedelta) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, idempotency: Idempotency, lifetime: datetime.timedelta
+    ) -> None:
         self._database = database
+        self._idempotency = idempotency
         self._clock = clock
         self._lifetime = lifetime
 
     async def create(
-        self, *, tenant: bytes, project: bytes, definition: Definition, size: AudienceSize | None
-    ) -> Campaign:
-        """Store a new campaign; `size` is given for one that starts at once."""
+        self,
+        *,
+        tenant: bytes,
+        project: bytes,
+        definition: Definition,
+        size: AudienceSize | None,
+        once: Once | None = None,
+    ) -> pb.Campaign:
+        """Store a new campaign, and launch or schedule it where it says so; `size` is given for one that starts."""
         now = self._clock.now()
         campaign = Campaign(
             id=ids.new_id(),
@@ -67,18 +80,57 @@ class UseCases:
             updated_at=now,
         )
 
-        async def work(tx: Transaction) -> Campaign:
+        async def work(tx: Transaction) -> pb.Campaign:
             await repository.add(tx, campaign)
-            if definition.immediate and size is not None:
-                await self._launch(tx, campaign, size)
-            elif definition.start_at is not None:
-                campaign.apply(Step.SCHEDULE, now=now)
-                await repository.save(tx, campaign)
-                await tx.raw.execute(f"SELECT pg_notify(current_schema() || '_{SCHEDULE_CHANNEL}', '')")
-                await announce(tx, campaign)
-            else:
-                await announce(tx, campaign)
-            return campaign
+            await self._set_going(tx, campaign, size)
+            return messages.campaign_to(campaign)
+
+        return await self._database.transaction(lambda tx: self._idempotency.run(tx, once, lambda: work(tx)))
+
+    async def update(
+        self, *, caller: Caller, read: Campaign, definition: Definition, size: AudienceSize | None
+    ) -> Campaign:
+        """Give a draft a new definition, and launch or schedule it where that says so.
+
+        Raises Conflict where the campaign has changed since it was `read`.
+        """
+
+        async def work(tx: Transaction) -> Campaign:
+            found = await self._own(tx, caller, read.project, read.id, lock=True)
+            found.apply(Step.EDIT, now=self._clock.now())
+            if found.revision != read.revision:
+                raise Conflict("CAMPAIGN_CHANGED", "The campaign has changed since.", field="etag")
+            found.definition = definition
+            found.changed(now=self._clock.now())
+            await self._set_going(tx, found, size)
+            return found
+
+        return await self._database.transaction(work)
+
+    async def delete(self, *, caller: Caller, project: bytes | None, campaign: bytes) -> None:
+        """Hide it from its owner."""
+
+        async def work(tx: Transaction) -> None:
+            found = await self._own(tx, caller, project, campaign, lock=True)
+            now = self._clock.now()
+            found.apply(Step.DELETE, now=now)
+            found.deleted_at = now
+            found.final = found.final or found.state is not State.CANCELLED or found.started_at is None
+            found.changed(now=now)
+            await repository.save(tx, found)
+            await announce(tx, found)
+
+        await self._database.transaction(work)
+
+    async def archive(self, *, caller: Caller, project: bytes | None, campaign: bytes) -> Campaign:
+        """Put an ended campaign away."""
+
+        async def work(tx: Transaction) -> Campaign:
+            found = await self._own(tx, caller, project, campaign, lock=True)
+            found.apply(Step.ARCHIVE, now=self._clock.now())
+            await repository.save(tx, found)
+            await announce(tx, found)
+            return found
 
         return await self._database.transaction(work)
 
@@ -90,11 +142,14 @@ class UseCases:
 
         return await self._database.transaction(work)
 
-    async def list_page(self, *, tenant: bytes, project: bytes, before: bytes | None, limit: int) -> list[Campaign]:
-        """The project's campaigns, newest first."""
+    async def list_page(
+        self, wanted: Wanted, *, before: bytes | None, skip: int, limit: int
+    ) -> tuple[list[Campaign], int]:
+        """Campaigns, newest first, and how many there are in all."""
 
-        async def work(tx: Transaction) -> list[Campaign]:
-            return await repository.list_page(tx, tenant=tenant, project=project, before=before, limit=limit)
+        async def work(tx: Transaction) -> tuple[list[Campaign], int]:
+            page = await repository.list_page(tx, wanted, before=before, skip=skip, limit=limit)
+            return page, await repository.count(tx, wanted)
 
         return await self._database.transaction(work)
 
@@ -111,18 +166,22 @@ class UseCases:
         return await self._database.transaction(work)
 
     async def start(
-        self, *, caller: Caller, project: bytes | None, campaign: bytes, etag: str, size: AudienceSize
-    ) -> Campaign:
-        """Launch a draft or scheduled campaign now."""
+        self, *, caller: Caller, read: Campaign, definition: Definition, size: AudienceSize, once: Once | None = None
+    ) -> pb.Campaign:
+        """Launch a draft or scheduled campaign now, with this definition.
 
-        async def work(tx: Transaction) -> Campaign:
-            found = await self._own(tx, caller, project, campaign, lock=True)
-            if etag and etag != found.etag:
+        Raises Conflict where the campaign has changed since it was `read`.
+        """
+
+        async def work(tx: Transaction) -> pb.Campaign:
+            found = await self._own(tx, caller, read.project, read.id, lock=True)
+            if found.state is read.state and found.revision != read.revision:
                 raise Conflict("CAMPAIGN_CHANGED", "The campaign has changed since.", field="etag")
+            found.definition = definition
             await self._launch(tx, found, size)
-            return found
+            return messages.campaign_to(found)
 
-        return await self._database.transaction(work)
+        return await self._database.transaction(lambda tx: self._idempotency.run(tx, once, lambda: work(tx)))
 
     async def start_due(self, *, campaign: bytes, size: AudienceSize) -> None:
         """Launch a scheduled campaign whose time has come, unless somebody else did something with it meanwhile."""
@@ -149,6 +208,18 @@ class UseCases:
 
         await self._database.transaction(work)
 
+    async def _set_going(self, tx: Transaction, campaign: Campaign, size: AudienceSize | None) -> None:
+        """Launch, schedule or keep as a draft, as its definition says."""
+        now = self._clock.now()
+        if campaign.definition.starts_at_once(now=now) and size is not None:
+            await self._launch(tx, campaign, size)
+            return
+        if campaign.definition.start_at is not None:
+            campaign.apply(Step.SCHEDULE, now=now)
+            await tx.raw.execute(f"SELECT pg_notify(current_schema() || '_{SCHEDULE_CHANNEL}', '')")
+        await repository.save(tx, campaign)
+        await announce(tx, campaign)
+
     async def _launch(self, tx: Transaction, campaign: Campaign, size: AudienceSize) -> None:
         campaign.definition.check_can_start()
         now = self._clock.now()
@@ -168,59 +239,6 @@ class UseCases:
         await repository.save(tx, campaign)
         await repository.add_run(tx, run, fact=fact.SerializeToString())
         await outbox.publish(tx, topic=topics.CAMPAIGN_LIFECYCLE.name, key=campaign.tenant + campaign.id, event=fact)
-        await announce(tx, campaign)
-
-    async def freeze_run(
-        self, tx: Transaction, *, campaign: bytes, run: bytes, messages: int, contacts: int, failure_reason: str
-    ) -> None:
-        """The run's audience is known exactly."""
-        found = await repository.find(tx, tenant=None, campaign=campaign, lock=True)
-        if found is None:
-            raise not_found()
-        runs = await repository.runs_of(tx, tenant=found.tenant, campaign=found.id)
-        for item in runs:
-            if item.id == run and item.state is RunState.PREPARING:
-                item.freeze(messages=messages, contacts=contacts, failure_reason=failure_reason)
-                await repository.save_run(tx, item)
-                await self._recount(tx, found, runs)
-
-    async def end_run(
-        self,
-        tx: Transaction,
-        *,
-        campaign: bytes,
-        run: bytes,
-        state: RunState,
-        messages: int,
-        queued: int,
-        at: datetime.datetime,
-    ) -> None:
-        """Every book says the same of the run; with its last run, the campaign ends."""
-        found = await repository.find(tx, tenant=None, campaign=campaign, lock=True)
-        if found is None:
-            raise not_found()
-        runs = await repository.runs_of(tx, tenant=found.tenant, campaign=found.id)
-        for item in runs:
-            if item.id == run and item.is_open:
-                item.end(state=state, messages=messages, queued=queued, at=at)
-                await repository.save_run(tx, item)
-                self._end_with(found, runs)
-                await self._recount(tx, found, runs)
-
-    def _end_with(self, campaign: Campaign, runs: list[Run]) -> None:
-        if any(run.is_open for run in runs):
-            return
-        failure = next((run.failure_reason for run in runs if run.failure_reason), "")
-        if campaign.state in SENDING:
-            campaign.wanted = None  # a hold that nobody answered holds nothing any more
-            campaign.apply(Step.FAIL if failure else Step.COMPLETE, now=self._clock.now())
-            campaign.failure_reason = failure
-        campaign.final = campaign.state in ENDED
-
-    async def _recount(self, tx: Transaction, campaign: Campaign, runs: list[Run]) -> None:
-        campaign.queued = sum(run.queued for run in runs)
-        campaign.changed(now=self._clock.now())
-        await repository.save(tx, campaign)
         await announce(tx, campaign)
 
     async def _own(

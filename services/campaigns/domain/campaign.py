@@ -15,6 +15,7 @@ from services.campaigns.domain.utm import Utm
 from services.runtime.errors import Conflict, Invalid
 
 PUSH = 1  # carillon.segments.v1.Channel
+GRACE = datetime.timedelta(minutes=5)  # a start that is late by no more than this starts at once
 MAX_VENDOR_BYTES = 16_384
 
 
@@ -41,6 +42,10 @@ class Step(enum.Enum):
     CANCEL = "cancelled"
     COMPLETE = "completed"
     FAIL = "failed"
+    EDIT = "edited"
+    DELETE = "deleted"
+    ARCHIVE = "archived"
+    RESEND = "sent again"
 
 
 TRANSITIONS: Mapping[tuple[State, Step], State] = {
@@ -57,7 +62,18 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
     (State.PAUSED, Step.COMPLETE): State.COMPLETED,
     (State.ACTIVE, Step.FAIL): State.FAILED,
     (State.PAUSED, Step.FAIL): State.FAILED,
+    (State.SCHEDULED, Step.DELETE): State.CANCELLED,
+    (State.COMPLETED, Step.ARCHIVE): State.ARCHIVED,
+    (State.FAILED, Step.ARCHIVE): State.ARCHIVED,
+    # Allowed, and not a change of state.
+    (State.DRAFT, Step.EDIT): State.DRAFT,
+    (State.DRAFT, Step.DELETE): State.DRAFT,
+    (State.CANCELLED, Step.DELETE): State.CANCELLED,
+    (State.COMPLETED, Step.RESEND): State.COMPLETED,
+    (State.CANCELLED, Step.RESEND): State.CANCELLED,
+    (State.ARCHIVED, Step.RESEND): State.ARCHIVED,
     # Said twice is said once.
+    (State.ARCHIVED, Step.ARCHIVE): State.ARCHIVED,
     (State.PAUSED, Step.PAUSE): State.PAUSED,
     (State.ACTIVE, Step.RESUME): State.ACTIVE,
     (State.CANCELLED, Step.CANCEL): State.CANCELLED,
@@ -115,6 +131,15 @@ class Definition:
         if PUSH in self.channels:
             check_push_can_start(self.content, field="push_content")
 
+    def check_time(self, *, now: datetime.datetime) -> None:
+        """A start that was missed by more than the grace is a mistake, not a wish."""
+        if self.start_at is not None and self.start_at < now - GRACE:
+            raise Invalid("TIME_PAST", "This is in the past.", field="schedule.start_time")
+
+    def starts_at_once(self, *, now: datetime.datetime) -> bool:
+        """Whether nothing has to be waited for."""
+        return self.immediate or (self.start_at is not None and self.start_at <= now)
+
 
 @dataclass(slots=True)
 class Campaign:
@@ -135,6 +160,7 @@ class Campaign:
     started_at: datetime.datetime | None = None
     ended_at: datetime.datetime | None = None
     final: bool = False
+    deleted_at: datetime.datetime | None = None  # hidden from its owner since
 
     def apply(self, step: Step, *, now: datetime.datetime) -> None:
         """Go where the table says, or Conflict with the reason."""
@@ -179,4 +205,8 @@ _VERBS = {
     Step.CANCEL: "CANCELLABLE",
     Step.COMPLETE: "COMPLETABLE",
     Step.FAIL: "FAILABLE",
+    Step.EDIT: "EDITABLE",
+    Step.DELETE: "DELETABLE",
+    Step.ARCHIVE: "ARCHIVABLE",
+    Step.RESEND: "RESENDABLE",
 }

@@ -1,0 +1,75 @@
+"""Owns what a run's progress does to its campaign: its audience is frozen, it ends, and with the last one the campaign.
+
+Never counts messages: the numbers come from segments and, at the end, from analytics.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from services.campaigns import repository
+from services.campaigns.domain.campaign import ENDED, SENDING, Campaign, Step
+from services.campaigns.domain.run import Run, RunState
+from services.campaigns.use_cases import announce, not_found
+from services.runtime.clock import Clock
+from services.runtime.database import Transaction
+
+
+class RunProgress:
+    """Works inside the transaction of the event that tells of it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def freeze(
+        self, tx: Transaction, *, campaign: bytes, run: bytes, messages: int, contacts: int, failure_reason: str
+    ) -> None:
+        """The run's audience is known exactly."""
+        found = await repository.find(tx, tenant=None, campaign=campaign, lock=True)
+        if found is None:
+            raise not_found()
+        runs = await repository.runs_of(tx, tenant=found.tenant, campaign=found.id)
+        for item in runs:
+            if item.id == run and item.state is RunState.PREPARING:
+                item.freeze(messages=messages, contacts=contacts, failure_reason=failure_reason)
+                await repository.save_run(tx, item)
+                await self._recount(tx, found, runs)
+
+    async def end(
+        self,
+        tx: Transaction,
+        *,
+        campaign: bytes,
+        run: bytes,
+        state: RunState,
+        messages: int,
+        queued: int,
+        at: datetime.datetime,
+    ) -> None:
+        """Every book says the same of the run; with its last run, the campaign ends."""
+        found = await repository.find(tx, tenant=None, campaign=campaign, lock=True)
+        if found is None:
+            raise not_found()
+        runs = await repository.runs_of(tx, tenant=found.tenant, campaign=found.id)
+        for item in runs:
+            if item.id == run and item.is_open:
+                item.end(state=state, messages=messages, queued=queued, at=at)
+                await repository.save_run(tx, item)
+                self._end_with(found, runs)
+                await self._recount(tx, found, runs)
+
+    def _end_with(self, campaign: Campaign, runs: list[Run]) -> None:
+        if any(run.is_open for run in runs):
+            return
+        failure = next((run.failure_reason for run in runs if run.failure_reason), "")
+        if campaign.state in SENDING:
+            campaign.wanted = None  # a hold that nobody answered holds nothing any more
+            campaign.apply(Step.FAIL if failure else Step.COMPLETE, now=self._clock.now())
+            campaign.failure_reason = failure
+        campaign.final = campaign.state in ENDED
+
+    async def _recount(self, tx: Transaction, campaign: Campaign, runs: list[Run]) -> None:
+        campaign.queued = sum(run.queued for run in runs)
+        campaign.changed(now=self._clock.now())
+        await repository.save(tx, campaign)
+        await announce(tx, campaign)
