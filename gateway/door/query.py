@@ -9,12 +9,14 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from gateway.door.fields import shape_of
 from gateway.door.json_text import FORBIDDEN
-from gateway.door.known_types import DECIMAL, SCALARS, TEXT
+from gateway.door.known_types import DECIMAL, SCALARS, TEXT, WELL_KNOWN
 from gateway.refusal import PLAIN, Refusal, invalid
 from gateway.routes import Route
 
 LONGEST_PATH = 8 * 1024
 CREDENTIAL_KEYS = ("token", "orgId")
+# Messages whose JSON is a string: the transcoder reads them from a query as it does from a body.
+QUERY_TYPES = ("google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask")
 STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 Query = tuple[tuple[str, str], ...]
@@ -62,7 +64,7 @@ def check_query(query: Query, *, route: Route, json_names_only: bool) -> None:
         field = shape.fields.get(name)
         if field is not None and field.name in route.variables:
             raise invalid("QUERY_COLLIDES", "The path says this already.", field=name)
-        if field is None or field.message_type is not None or route.body in ("*", field.name):
+        if field is None or not _fits_a_query(field) or route.body in ("*", field.name):
             raise invalid("QUERY_UNKNOWN", "There is no such query parameter.", field=name)
         if field.name in given and not field.is_repeated:
             raise invalid("FIELD_REPEATED", "This query parameter is given twice.", field=name)
@@ -70,8 +72,15 @@ def check_query(query: Query, *, route: Route, json_names_only: bool) -> None:
         _check_value(value, field, name=name)
 
 
+def _fits_a_query(field: FieldDescriptor) -> bool:
+    return field.message_type is None or field.message_type.full_name in QUERY_TYPES
+
+
 def _check_value(value: str, field: FieldDescriptor, *, name: str) -> None:
-    if field.enum_type is not None:
+    if field.message_type is not None:
+        rule, wanted = WELL_KNOWN[field.message_type.full_name]
+        fits = rule(value)
+    elif field.enum_type is not None:
         fits, wanted = value in field.enum_type.values_by_name, "a known word"
     elif SCALARS[field.type] is TEXT:
         return

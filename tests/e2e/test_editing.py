@@ -136,6 +136,8 @@ async def test_lists_are_filtered_counted_and_skipped(workspace: Workspace, nati
     literal = await native.call("GET", path, query="_")
     drafts = await native.call("GET", path, states="STATE_DRAFT")
     active = await native.call("GET", path, states="STATE_ACTIVE")
+    before = await native.call("GET", path, createdBefore="2026-01-01T00:00:00Z")
+    since = await native.call("GET", path, createdFrom="2026-01-01T00:00:00Z")
 
     assert [item["displayName"] for item in every["campaigns"]] == ["plain", "Grösse_2"]
     assert every["totalSize"] == 3
@@ -143,6 +145,7 @@ async def test_lists_are_filtered_counted_and_skipped(workspace: Workspace, nati
     assert folded["totalSize"] == 2
     assert [item["displayName"] for item in literal["campaigns"]] == ["Grösse_2"]
     assert (drafts["totalSize"], active.get("totalSize", 0)) == (3, 0)
+    assert (before.get("totalSize", 0), since["totalSize"]) == (0, 3)
 
 
 async def test_a_repeated_key_has_one_effect_and_one_answer(stack: Running, workspace: Workspace) -> None:
