@@ -53,12 +53,12 @@ class AuthorizationApi(AuthorizationServicer):
             rendered = self._apis[name].render(refusal.reply, http.headers.get("x-request-id", ""))
             return _denied(refusal.reply, json.dumps(rendered), {"content-type": "application/json", SHAPED: "1"})
 
-    def _admitted(self, caller: Caller) -> pb.CheckResponse:
-        identity = _header(METADATA_KEY, self._identities.sign(caller))
+    def _admitted(self, caller: Caller | None) -> pb.CheckResponse:
+        identity = [_header(METADATA_KEY, self._identities.sign(caller))] if caller else []
         return pb.CheckResponse(
             status=status_pb2.Status(code=code_pb2.OK),
             ok_response=pb.OkHttpResponse(
-                headers=[identity],
+                headers=identity,
                 headers_to_remove=CREDENTIAL_HEADERS,
                 query_parameters_to_remove=CREDENTIAL_KEYS,
             ),

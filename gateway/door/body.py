@@ -29,7 +29,9 @@ def check_body(raw: bytes, *, content_type: str, route: Route, checker: Checker)
         return
     if content_type and content_type.partition(";")[0].strip().lower() not in JSON_TYPES:
         raise Refusal(415, PLAIN[415].reason, PLAIN[415].message)
-    checker.check(parse(raw), message, path="", bound=bound)
+    # A PATCH says what changes: what its resource needs, it has already.
+    optional = frozenset(message.fields_by_name) if route.verb == "PATCH" else frozenset()
+    checker.check(parse(raw), message, path="", bound=bound, optional=optional)
 
 
 def _taken(route: Route) -> tuple[Descriptor | None, frozenset[str]]:

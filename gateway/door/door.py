@@ -43,21 +43,26 @@ class Door:
         self._checker = Checker(json_names_only=api.json_names_only)
         self._calls = {f"/{service.full_name}/{method.name}" for service in api.services for method in service.methods}
 
-    async def admit(self, request: Request) -> Caller:
-        """Who is let in. Raises Refusal where nobody is, Unavailable where that cannot be said now."""
+    async def admit(self, request: Request) -> Caller | None:
+        """Who is let in, None for a stranger. Raises Refusal where nobody is, Unavailable where that cannot be said."""
         path, query = split(request.target)
         if request.is_grpc:
-            caller = await self._credentials.of_headers(request.headers, self._api.credentials)
+            caller = await self._caller(request)
             if not self._api.is_core or path not in self._calls:
                 raise Refusal(404, PLAIN[404].reason, "There is no such method.")
             return caller
         route, verbs = find(self._routes, verb=request.verb, path=path)
         if route is not None and route.rule.query_token:
-            caller = await self._credentials.of_query(query)
+            caller: Caller | None = await self._credentials.of_query(query)
         else:
-            caller = await self._credentials.of_headers(request.headers, self._api.credentials)
+            caller = await self._caller(request)
         self._check(request, self._found(route, verbs), query)
         return caller
+
+    async def _caller(self, request: Request) -> Caller | None:
+        if not self._api.credentials:
+            return None
+        return await self._credentials.of_headers(request.headers, self._api.credentials)
 
     def _found(self, route: Route | None, verbs: tuple[str, ...]) -> Route:
         if route is not None:

@@ -47,8 +47,19 @@ class Checker:
 
     json_names_only: bool
 
-    def check(self, value: Json, message: Descriptor, *, path: str, bound: frozenset[str] = frozenset()) -> None:
-        """Raise Refusal unless `value` is the message; the fields in `bound` come from elsewhere, never from here."""
+    def check(
+        self,
+        value: Json,
+        message: Descriptor,
+        *,
+        path: str,
+        bound: frozenset[str] = frozenset(),
+        optional: frozenset[str] = frozenset(),
+    ) -> None:
+        """Raise Refusal unless `value` is the message.
+
+        The fields in `bound` come from elsewhere, never from here; those in `optional` are not needed here.
+        """
         if message.full_name in WELL_KNOWN:
             fits, wanted = WELL_KNOWN[message.full_name]
             if not fits(value):
@@ -67,7 +78,7 @@ class Checker:
             given[field.name] = name
             if member is not None:  # null is "not given"
                 self._check_field(member, field, path=child(path, name))
-        self._check_required(value, shape, given, path=path, bound=bound)
+        self._check_required(value, shape, given, path=path, bound=bound | optional)
         self._check_choices(value, message, given, path=path)
 
     def _check_field(self, value: Json, field: FieldDescriptor, *, path: str) -> None:
