@@ -149,11 +149,10 @@ class Consumer:
 
     async def _digest(self, record: ConsumerRecord[bytes, bytes]) -> None:
         headers = dict(record.headers)
-        event_id = headers.get("event_id", b"%d:%d" % (record.partition, record.offset))
-        structlog.contextvars.bind_contextvars(
-            event_id=event_id.hex(), request_id=headers.get("request_id", b"").decode(errors="replace")
-        )
-        attempt = 0
+        event_id = headers.get("event_id") or _place(record)
+        request_id = (headers.get("request_id") or b"").decode(errors="replace")
+        structlog.contextvars.bind_contextvars(event_id=event_id.hex(), request_id=request_id)
+        attempt = defects = 0
         while True:
             attempt += 1
             try:
@@ -168,8 +167,9 @@ class Consumer:
             except DomainError as error:
                 problem = f"{error.reason}: {error.message}"
             except Exception as error:  # a defect of ours: loud, tried again, and then kept for a person
+                defects += 1
                 log.exception("event failed", topic=record.topic, attempt=attempt)
-                problem = repr(error) if attempt >= ATTEMPTS_BEFORE_PARKING else ""
+                problem = repr(error) if defects >= ATTEMPTS_BEFORE_PARKING else ""
             if problem:
                 await self._park(record, event_id, problem)
                 break
@@ -205,6 +205,11 @@ class Consumer:
                 return
             except Unavailable:
                 await asyncio.sleep(1.0)
+
+
+def _place(record: ConsumerRecord[bytes, bytes]) -> bytes:
+    """The id of a record that names none: where it stands and since when, which a log that was lost does not repeat."""
+    return f"{record.topic}:{record.partition}:{record.offset}:{record.timestamp}".encode()
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import structlog
 from sqlalchemy.engine import make_url
 
+from services.runtime import background
 from services.runtime.database import Database
 from tools.migrate import MIGRATIONS, ROOT, MigrateSettings, make_roles, upgrade
 from tools.stack.secrets import load_or_create
@@ -65,9 +68,21 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture(autouse=True)
-def quiet() -> None:
+def plain_logs() -> None:
     """What the product logs is shown where a test fails, plainly."""
-    structlog.configure(processors=[structlog.processors.KeyValueRenderer(key_order=["event"])])
+    renderer = structlog.processors.KeyValueRenderer(key_order=["event"])
+    structlog.configure(processors=[structlog.processors.format_exc_info, renderer])
+
+
+@pytest.fixture(autouse=True)
+def background_failures(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Whatever would have stopped the process fails the test instead."""
+    signals: list[int] = []
+    monkeypatch.setattr(
+        background, "os", SimpleNamespace(getpid=os.getpid, kill=lambda _, number: signals.append(number))
+    )
+    yield signals
+    assert signals == [], "a background task failed"
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ async def everything(servers: Servers) -> list[tuple[Any, ...]]:
         for question in (
             "SELECT table_schema, table_name, column_name, data_type, is_nullable, column_default"
             " FROM information_schema.columns WHERE table_schema = ANY($1) ORDER BY 1, 2, 3",
-            "SELECT schemaname, tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = ANY($1) ORDER BY 3, 1",
+            "SELECT schemaname, indexname, indexdef FROM pg_indexes WHERE schemaname = ANY($1) ORDER BY 1, 2",
             "SELECT connamespace::regnamespace::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
             " WHERE connamespace::regnamespace::text = ANY($1) ORDER BY 1, 2",
         ):
@@ -64,7 +64,7 @@ async def everything(servers: Servers) -> list[tuple[Any, ...]]:
 async def test_the_tables_are_what_the_code_believes(servers: Servers, role: str) -> None:
     def differences(connection: sa.Connection) -> list[Any]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": is_told_of})
-        return compare_metadata(context, metadata_of(role))
+        return list(compare_metadata(context, metadata_of(role)))
 
     assert await in_schema(servers, role, differences) == []
 
@@ -78,7 +78,7 @@ async def test_the_comparison_would_find_a_difference(servers: Servers, role: st
 
     def differences(connection: sa.Connection) -> list[Any]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": is_told_of})
-        return compare_metadata(context, changed)
+        return list(compare_metadata(context, changed))
 
     assert await in_schema(servers, role, differences) != []
 

@@ -66,7 +66,9 @@ class Wire:
         losing = asyncio.Event()
         try:
             await asyncio.gather(
-                self._there(reader, there_writer, losing), self._back(there_reader, writer, losing), return_exceptions=True
+                self._there(reader, there_writer, losing),
+                self._back(there_reader, writer, losing),
+                return_exceptions=True,
             )
         finally:
             for end in (writer, there_writer):
