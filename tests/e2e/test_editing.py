@@ -38,7 +38,7 @@ async def test_a_draft_is_edited_and_launched_by_its_schedule(
     with pytest.raises(CallFailed) as refused:
         await native.call("PATCH", f"/v1/{draft['name']}", {"displayName": "Too late"})
 
-    assert edited["pushContent"] == {"title": "Other"}
+    assert (edited["pushContent"]["title"], edited["pushContent"]["body"]) == ("Other", "")
     assert edited["displayName"] == "Draft"
     assert (launched["state"], launched["queuedMessageCount"]) == ("STATE_ACTIVE", 5)
     assert refused.value.status == 409
