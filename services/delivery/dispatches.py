@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
 
 from services.delivery import run_repository
+from services.delivery.domain.links import Links, RunLinks
 from services.delivery.domain.message_identity import message_id
 from services.delivery.messages import RecipientColumns
 from services.delivery.payloads import PushPayload
@@ -31,13 +32,14 @@ class Dispatch:
     run: RunRow
     identity_run: bytes
     payload: PushPayload
+    links: RunLinks
     sender: Sender
 
-    def messages(self, recipients: RecipientColumns, positions: Sequence[int]) -> list[Message]:
-        """The messages of these positions."""
-        return [self._message(recipients, position) for position in positions]
+    def messages(self, batch: int, recipients: RecipientColumns, positions: Sequence[int]) -> list[Message]:
+        """The messages of these positions of a batch."""
+        return [self._message(batch, recipients, position) for position in positions]
 
-    def _message(self, recipients: RecipientColumns, position: int) -> Message:
+    def _message(self, batch: int, recipients: RecipientColumns, position: int) -> Message:
         identity = message_id(
             run=self.identity_run,
             contact=recipients.contact(position),
@@ -49,16 +51,17 @@ class Dispatch:
             position=position,
             message_id=identity,
             address=PushAddress(url=recipients.address(position), p256dh=p256dh, auth=auth),
-            payload=self.payload.of(identity),
+            payload=self.payload.of(identity, self.links.token(batch, position)),
         )
 
 
 class Dispatches:
     """The dispatches of this process; one sender, with its connections, per project."""
 
-    def __init__(self, *, database: Database, settings: DeliverySettings, keys: VapidKeys) -> None:
+    def __init__(self, *, database: Database, settings: DeliverySettings, keys: VapidKeys, links: Links) -> None:
         self._database = database
         self._settings = settings
+        self._links = links
         self._keys = keys
         self._threads = ThreadPoolExecutor(ENCRYPTION_THREADS, thread_name_prefix="encryption")
         self._senders: dict[tuple[bytes, bytes], WebPushSender] = {}
@@ -88,7 +91,10 @@ class Dispatches:
         return Dispatch(
             run=row,
             identity_run=started.identity_run,
-            payload=PushPayload(campaign=row.campaign, content=started.push_content),
+            payload=PushPayload(
+                campaign=row.campaign, content=started.push_content, public_url=self._settings.public_url
+            ),
+            links=self._links.of_run(run),
             sender=await self._sender(row.tenant, row.project),
         )
 

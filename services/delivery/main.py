@@ -10,17 +10,23 @@ from carillon.accounts.v1.accounts_service_pb2_grpc import AccountsServiceStub
 from carillon.campaigns.v1.campaigns_service_pb2_grpc import CampaignsServiceStub
 from carillon.delivery.v1.control_service_pb2_grpc import add_ControlServiceServicer_to_server
 from carillon.delivery.v1.delivery_service_pb2_grpc import add_DeliveryServiceServicer_to_server
+from carillon.delivery.v1.public_service_pb2_grpc import add_PublicServiceServicer_to_server
 from carillon.feeds.v1.audience_feed_service_pb2_grpc import AudienceFeedServiceStub
 from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
 from carillon.feeds.v1.outcome_feed_service_pb2_grpc import add_OutcomeFeedServiceServicer_to_server
+from carillon.feeds.v1.project_feed_service_pb2_grpc import ProjectFeedServiceStub
 from carillon.feeds.v1.run_feed_service_pb2_grpc import RunFeedServiceStub
 
 from services.delivery.authorisation import Authorisations
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatches
-from services.delivery.grpc_api import ControlApi, DeliveryApi, OutcomeFeed
+from services.delivery.domain.links import Links
+from services.delivery.feed_api import OutcomeFeed
+from services.delivery.grpc_api import ControlApi, DeliveryApi
 from services.delivery.janitor import Janitor
 from services.delivery.owners import Owners
+from services.delivery.public_api import PublicApi
+from services.delivery.receipts import Receipts
 from services.delivery.reconciliation import Reconciler
 from services.delivery.recording import Recorder
 from services.delivery.run_repository import WORK_CHANNEL
@@ -28,6 +34,7 @@ from services.delivery.settings import DeliverySettings
 from services.delivery.subscriptions import Reactions
 from services.delivery.vapid_keys import VapidKeys
 from services.delivery.worker import Worker
+from services.project_tenants import ProjectTenants
 from services.projects import Projects
 from services.runtime.chassis import Chassis
 from services.runtime.clock import SystemClock
@@ -38,6 +45,7 @@ from services.topics import TOPICS
 GRPC_SERVICES = (
     "carillon.delivery.v1.DeliveryService",
     "carillon.delivery.v1.ControlService",
+    "carillon.delivery.v1.PublicService",
     "carillon.feeds.v1.OutcomeFeedService",
 )
 
@@ -49,9 +57,11 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
     database = chassis.database
     campaigns = chassis.channel(settings.campaigns)
     analytics = chassis.channel(settings.analytics)
+    gateway = chassis.channel(settings.gateway)
     owners = Owners(Path(settings.state_dir) / "owners")
     keys = VapidKeys(database=database, encryption_key=settings.encryption_key)
-    dispatches = Dispatches(database=database, settings=settings, keys=keys)
+    links = Links(settings.encryption_key)
+    dispatches = Dispatches(database=database, settings=settings, keys=keys, links=links)
     recorder = Recorder(database=database, clock=clock)
     completion = Completion(database)
     worker = Worker(
@@ -86,12 +96,21 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
             database=database, campaigns=CampaignsServiceStub(campaigns), ledger=LedgerFeedServiceStub(analytics)
         ),
         keys=keys,
-        projects=Projects(AccountsServiceStub(chassis.channel(settings.gateway))),
+        projects=Projects(AccountsServiceStub(gateway)),
+    )
+    receipts = Receipts(database)
+    public = PublicApi(
+        links=links,
+        receipts=receipts,
+        keys=keys,
+        projects=ProjectTenants(ProjectFeedServiceStub(gateway)),
+        clock=clock,
     )
 
     def register(server: grpc.aio.Server) -> None:
         add_DeliveryServiceServicer_to_server(api, server)
         add_ControlServiceServicer_to_server(ControlApi(database), server)
+        add_PublicServiceServicer_to_server(public, server)
         add_OutcomeFeedServiceServicer_to_server(OutcomeFeed(database), server)
 
     return chassis.parts(
@@ -99,7 +118,12 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
         subscriptions=reactions.subscriptions(),
         grpc_services=GRPC_SERVICES,
         register=register,
-        own=[janitor, worker, chassis.pull("campaigns' open runs and segments' batches", reactions.pull_runs)],
+        own=[
+            janitor,
+            worker,
+            receipts,
+            chassis.pull("campaigns' open runs and segments' batches", reactions.pull_runs),
+        ],
     )
 
 

@@ -13,6 +13,7 @@ from carillon.delivery.v1.delivery_pb2 import StateCounts
 from carillon.events.v1.audience_batches_pb2 import Recipients
 from carillon.events.v1.endpoint_retired_pb2 import EndpointsRetired
 from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
+from carillon.events.v1.message_receipts_pb2 import ReceiptBatch
 from carillon.events.v1.run_ended_pb2 import RunEnded
 
 from services.delivery.claim_repository import OutcomeRow
@@ -83,6 +84,19 @@ def outcome_batch(
         contacts=b"".join([row.contact for row in rows]),
         times=[milliseconds(row.final_at) for row in rows],
         channels=[row.channel for row in rows],
+    )
+
+
+def receipt_batch(*, tenant: bytes, campaign: bytes, run: bytes, rows: Sequence[Any]) -> ReceiptBatch:
+    """Columns of rows of one run."""
+    return ReceiptBatch(
+        tenant=tenant,
+        campaign=campaign,
+        run=run,
+        batches=[row["batch"] for row in rows],
+        positions=[row["position"] for row in rows],
+        kinds=[row["kind"] for row in rows],
+        times=[milliseconds(row["at"]) for row in rows],
     )
 
 

@@ -18,6 +18,7 @@ class DeliverySettings(ChassisSettings):
     gateway: Address  # knows projects
     encryption_key: Secret  # seals private keys at rest
     state_dir: str  # this machine's lock files; processes that share it see each other's death
+    public_url: str = "http://127.0.0.1:8088"  # where browsers report what people did, without a slash at the end
     allowed_private_hosts: tuple[str, ...] = ()  # host:port that may be http and need not be public
     vapid_subject: str = "mailto:operator@carillon.invalid"  # where a push service reaches the operator (RFC 8292)
     connections_per_origin: int = 32  # to one push service

@@ -114,6 +114,26 @@ late_outcome = sa.Table(
     sa.Column("code", sa.Integer, nullable=False),
     sa.Column("answered_at", INSTANT, nullable=False),
 )
+# What people did with messages, once per message and kind; may come before the outcome.
+receipt = sa.Table(
+    "receipt",
+    metadata,
+    sa.Column("run", BYTEA, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.SmallInteger, primary_key=True),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("at", INSTANT, nullable=False),
+)
+# How many receipts a run has, and since when: what is asked where events may be lost.
+receipt_count = sa.Table(
+    "receipt_count",
+    metadata,
+    sa.Column("run", BYTEA, primary_key=True),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("changed_at", INSTANT, nullable=False),
+    sa.Index("receipt_count_changed", "changed_at"),
+)
 vapid_key = sa.Table(
     "vapid_key",
     metadata,

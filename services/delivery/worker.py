@@ -142,7 +142,7 @@ class Worker:
         record = Record(claim=claim, run=dispatch.run)
         wanted = await self._exclude(claim, dispatch, recipients, record)
         may_start = self._authorisations.of(claim.run, since=since, version=claim.version).asker(version=claim.version)
-        answers = await dispatch.sender.send(dispatch.messages(recipients, wanted), may_start=may_start)
+        answers = await dispatch.sender.send(dispatch.messages(claim.batch, recipients, wanted), may_start=may_start)
         for kind, count in Counter(answer.kind for answer in answers).items():
             metrics.PROVIDER_ANSWERS.labels(channel=PUSH, kind=kind.value).inc(count)
         record.judge(recipients, answers)

@@ -13,13 +13,17 @@ from services import names
 from services.delivery.domain.message_identity import spell_message_id
 from services.delivery.payloads import PushPayload
 
-CAMPAIGN, MESSAGE = bytes(range(12)), bytes(range(16))
+CAMPAIGN, MESSAGE, TOKEN = bytes(range(12)), bytes(range(16)), b"t" * 40
+PUBLIC_URL = "https://carillon.example"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
+def payload(content: PushContent) -> bytes:
+    return PushPayload(campaign=CAMPAIGN, content=content, public_url=PUBLIC_URL).of(MESSAGE, TOKEN)
+
+
 def shown(content: PushContent) -> dict[str, Any]:
-    payload = PushPayload(campaign=CAMPAIGN, content=content).of(MESSAGE)
-    parsed: dict[str, Any] = json.loads(payload)
+    parsed: dict[str, Any] = json.loads(payload(content))
     return parsed
 
 
@@ -30,11 +34,12 @@ def test_a_payload_is_json_whatever_is_written(title: str, body: str) -> None:
     assert (parsed.get("title", ""), parsed.get("body", "")) == (title, body)
 
 
-def test_a_payload_names_its_message_and_its_campaign() -> None:
+def test_a_payload_names_its_message_its_link_and_its_campaign() -> None:
     parsed = shown(PushContent(title="Hello"))
 
     assert parsed == {
         "id": spell_message_id(MESSAGE),
+        "report": f"{PUBLIC_URL}/r/{'t' * 40}",
         "campaign": names.spell("campaigns", CAMPAIGN),
         "title": "Hello",
     }
@@ -53,8 +58,9 @@ def test_every_part_of_the_content_is_carried() -> None:
     parsed = shown(content)
 
     assert len(content.ListFields()) == len(PushContent.DESCRIPTOR.fields)
-    assert parsed | {"id": "", "campaign": ""} == {
+    assert parsed | {"id": "", "report": "", "campaign": ""} == {
         "id": "",
+        "report": "",
         "campaign": "",
         "title": "T",
         "body": "B",
@@ -72,6 +78,8 @@ def test_a_button_without_a_link_leads_where_the_push_leads() -> None:
 
 
 def test_umlauts_stay_as_short_as_they_are() -> None:
-    payload = PushPayload(campaign=CAMPAIGN, content=PushContent(title="Grüße")).of(MESSAGE)
+    payload = PushPayload(campaign=CAMPAIGN, content=PushContent(title="Grüße"), public_url=PUBLIC_URL).of(
+        MESSAGE, TOKEN
+    )
 
     assert "Grüße".encode() in payload

@@ -1,0 +1,128 @@
+"""Owns OutcomeFeedService: what became of messages, told a second time to our own services.
+
+Never holds a transaction while the other side reads.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from typing import Any
+
+import asyncpg
+from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
+from carillon.events.v1.run_ended_pb2 import RunEnded
+from carillon.feeds.v1 import outcome_feed_service_pb2 as feed
+from carillon.feeds.v1.outcome_feed_service_pb2_grpc import OutcomeFeedServiceServicer
+
+from services.delivery import claim_repository, receipt_repository, run_repository
+from services.delivery.messages import milliseconds, receipt_batch
+from services.delivery.run_repository import RunRow
+from services.runtime.database import Database
+
+STREAMED_AT_ONCE = 1000
+Context = Any
+
+
+class OutcomeFeed(OutcomeFeedServiceServicer):
+    """carillon.feeds.v1.OutcomeFeedService."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def BatchGetEndedRuns(
+        self, request: feed.BatchGetEndedRunsRequest, context: Context
+    ) -> feed.BatchGetEndedRunsResponse:
+        """Those that have ended."""
+        facts = await self._database.transaction(lambda tx: run_repository.ended_facts(tx, request.runs))
+        return feed.BatchGetEndedRunsResponse(runs=[RunEnded.FromString(fact) for fact in facts])
+
+    async def StreamOutcomes(
+        self, request: feed.StreamOutcomesRequest, context: Context
+    ) -> AsyncIterator[feed.StreamOutcomesResponse]:
+        """All final messages of a run, chunk by chunk."""
+        run = await self._database.transaction(lambda tx: run_repository.find_run(tx, request.run))
+        batch, position = -1, -1
+        while run is not None:
+            rows = await self._database.transaction(
+                partial(
+                    claim_repository.outcomes_after,
+                    run=request.run,
+                    batch=batch,
+                    position=position,
+                    limit=STREAMED_AT_ONCE,
+                )
+            )
+            for part in _by_batch(rows):
+                yield feed.StreamOutcomesResponse(batch=_batch(run, part))
+            if len(rows) < STREAMED_AT_ONCE:
+                return
+            batch, position = rows[-1]["batch"], rows[-1]["position"]
+
+    async def StreamReceiptCounts(
+        self, request: feed.StreamReceiptCountsRequest, context: Context
+    ) -> AsyncIterator[feed.StreamReceiptCountsResponse]:
+        """The runs that got a receipt since, page by page."""
+        since, after = request.change_time.ToDatetime(datetime.UTC), b""
+        read_at = await self._database.transaction(receipt_repository.read_clock)
+        while True:
+            page = await self._database.transaction(
+                partial(receipt_repository.counts, since=since, after=after, limit=STREAMED_AT_ONCE)
+            )
+            answer = feed.StreamReceiptCountsResponse(runs=[run for run, _ in page], counts=[n for _, n in page])
+            answer.read_time.FromDatetime(read_at)
+            yield answer
+            if len(page) < STREAMED_AT_ONCE:
+                return
+            after = page[-1][0]
+
+    async def StreamReceipts(
+        self, request: feed.StreamReceiptsRequest, context: Context
+    ) -> AsyncIterator[feed.StreamReceiptsResponse]:
+        """All receipts of a run."""
+        run = await self._database.transaction(lambda tx: run_repository.find_run(tx, request.run))
+        batch, position, kind = -1, -1, -1
+        while run is not None:
+            rows = await self._database.transaction(
+                partial(
+                    receipt_repository.receipts_after,
+                    run=run.id,
+                    batch=batch,
+                    position=position,
+                    kind=kind,
+                    limit=STREAMED_AT_ONCE,
+                )
+            )
+            if rows:
+                event = receipt_batch(tenant=run.tenant, campaign=run.campaign, run=run.id, rows=rows)
+                yield feed.StreamReceiptsResponse(batch=event)
+            if len(rows) < STREAMED_AT_ONCE:
+                return
+            batch, position, kind = rows[-1]["batch"], rows[-1]["position"], rows[-1]["kind"]
+
+
+def _by_batch(rows: Sequence[asyncpg.Record]) -> list[list[asyncpg.Record]]:
+    parts: dict[int, list[asyncpg.Record]] = {}
+    for row in rows:
+        parts.setdefault(row["batch"], []).append(row)
+    return list(parts.values())
+
+
+def _batch(run: RunRow, rows: Sequence[asyncpg.Record]) -> OutcomeBatch:
+    words = {"": 0}
+    for row in rows:
+        words.setdefault(row["reason"], len(words))
+    return OutcomeBatch(
+        tenant=run.tenant,
+        campaign=run.campaign,
+        run=run.id,
+        batch=rows[0]["batch"],
+        positions=[row["position"] for row in rows],
+        states=[row["state"] for row in rows],
+        reason_words=list(words),
+        reasons=[words[row["reason"]] for row in rows],
+        contacts=b"".join([row["contact"] for row in rows]),
+        times=[milliseconds(row["final_at"]) for row in rows],
+        channels=[row["channel"] for row in rows],
+    )
