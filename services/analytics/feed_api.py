@@ -1,17 +1,20 @@
-"""Owns LedgerFeedService: this service's book of every run, for comparing."""
+"""Owns LedgerFeedService, this service's book of every run, for comparing; and RecipientFeedService, who did what."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from carillon.events.v1.run_counted_pb2 import RunCounted
 from carillon.feeds.v1 import ledger_feed_service_pb2 as service
+from carillon.feeds.v1 import recipient_feed_service_pb2 as recipients
 from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceServicer
+from carillon.feeds.v1.recipient_feed_service_pb2_grpc import RecipientFeedServiceServicer
 
 from services.analytics import repository
 from services.analytics.domain.counts import Counts
 from services.analytics.messages import write_counts
+from services.analytics.non_openers import stream_non_openers
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Invalid
 
@@ -42,6 +45,20 @@ class LedgerFeedApi(LedgerFeedServiceServicer):
         runs = read_runs(request.runs)
         counted = await self._database.transaction(lambda tx: repository.counted_runs(tx, runs))
         return service.BatchGetCountedRunsResponse(runs=[RunCounted.FromString(item) for item in counted])
+
+
+class RecipientFeedApi(RecipientFeedServiceServicer):
+    """Answers segments."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def StreamNonOpeners(
+        self, request: recipients.StreamNonOpenersRequest, context: Any
+    ) -> AsyncIterator[recipients.StreamNonOpenersResponse]:
+        """Stream who did nothing with a campaign."""
+        async for page in stream_non_openers(self._database, tenant=request.tenant, campaign=request.campaign):
+            yield recipients.StreamNonOpenersResponse(contacts=page)
 
 
 def read_runs(runs: Sequence[bytes]) -> list[bytes]:

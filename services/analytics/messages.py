@@ -10,6 +10,7 @@ import hashlib
 from carillon.analytics.v1.analytics_pb2 import CampaignStats
 from carillon.delivery.v1.delivery_pb2 import StateCounts
 from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
+from carillon.events.v1.message_receipts_pb2 import ReceiptBatch
 from carillon.events.v1.run_counted_pb2 import RunCounted
 from carillon.events.v1.run_ended_pb2 import RunEnded
 
@@ -17,12 +18,15 @@ from services import names
 from services.analytics.domain.counts import Counts
 from services.analytics.domain.message_states import RANKS
 from services.analytics.domain.outcomes import Outcomes
+from services.analytics.domain.receipts import ReceiptKind, Receipts
 from services.analytics.domain.snapshot import Snapshot
 from services.runtime import ids
 from services.runtime.database import Transaction
 from services.runtime.errors import Invalid
 from services.runtime.outbox import publish
 from services.topics import RUN_COUNTED
+
+KINDS = frozenset(int(kind) for kind in ReceiptKind)
 
 
 def read_outcomes(event: OutcomeBatch) -> Outcomes:
@@ -43,6 +47,22 @@ def read_outcomes(event: OutcomeBatch) -> Outcomes:
         reason_words=list(event.reason_words),
         reasons=list(event.reasons),
         contacts=event.contacts,
+        times=list(event.times),
+    )
+
+
+def read_receipts(event: ReceiptBatch) -> Receipts:
+    """The batch as columns; Invalid where they are not of one length or a kind is unknown."""
+    lengths = {len(event.batches), len(event.positions), len(event.kinds), len(event.times)}
+    if len(lengths) != 1 or not set(event.kinds) <= KINDS:
+        raise Invalid("RECEIPTS_MALFORMED", "Columns differ in length, or a kind is unknown.")
+    return Receipts(
+        tenant=event.tenant,
+        campaign=event.campaign,
+        run=event.run,
+        batches=list(event.batches),
+        positions=list(event.positions),
+        kinds=list(event.kinds),
         times=list(event.times),
     )
 
@@ -102,6 +122,8 @@ def write_stats(snapshot: Snapshot) -> CampaignStats:
         queued=snapshot.queued,
         sent=counts.sent,
         delivered=counts.sent,
+        clicked=snapshot.receipts.clicked,
+        dismissed=snapshot.receipts.dismissed,
         failed=counts.failed,
         suppressed=counts.suppressed,
         cancelled=counts.cancelled,

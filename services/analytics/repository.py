@@ -12,6 +12,7 @@ from typing import Any
 from services.analytics.domain.counts import Counts
 from services.analytics.domain.message_states import RANKS
 from services.analytics.domain.outcomes import Outcomes
+from services.analytics.domain.receipts import ReceiptCounts
 from services.analytics.domain.snapshot import Snapshot
 from services.runtime.database import Transaction
 
@@ -65,10 +66,13 @@ ROWS = "SELECT state, count(*)::int FROM outcome WHERE run = ANY($1::bytea[]) GR
 # One statement: state and numbers are of one instant.
 SNAPSHOTS = """
 SELECT k.tenant, k.project, k.campaign, k.state, k.queued, k.revision, k.final, statement_timestamp() AS at,
-       c.states, c.numbers
+       c.states, c.numbers, p.kinds, p.receipts
   FROM campaign AS k CROSS JOIN LATERAL (
        SELECT array_agg(c.state) AS states, array_agg(c.n) AS numbers
          FROM run AS r JOIN counter AS c ON c.run = r.run WHERE r.campaign = k.campaign) AS c
+       CROSS JOIN LATERAL (
+       SELECT array_agg(p.kind) AS kinds, array_agg(p.n) AS receipts
+         FROM run AS r JOIN receipt_counter AS p ON p.run = r.run WHERE r.campaign = k.campaign) AS p
  WHERE k.campaign = ANY($1::bytea[])
 """
 
@@ -184,17 +188,23 @@ async def read_snapshots(tx: Transaction, campaigns: Sequence[bytes]) -> dict[by
 
 
 def _snapshot(row: Mapping[str, Any]) -> Snapshot:
-    by_state: dict[int, int] = {}
-    for state, number in zip(row["states"] or (), row["numbers"] or (), strict=True):
-        by_state[state] = by_state.get(state, 0) + number
     return Snapshot(
         tenant=row["tenant"],
         project=row["project"],
         campaign=row["campaign"],
         state=row["state"],
         queued=row["queued"],
-        counts=Counts.of(by_state),
+        counts=Counts.of(_summed(row["states"], row["numbers"])),
+        receipts=ReceiptCounts.of(_summed(row["kinds"], row["receipts"])),
         campaign_revision=row["revision"],
         final=row["final"],
         at=row["at"],
     )
+
+
+def _summed(keys: Sequence[int] | None, numbers: Sequence[int] | None) -> dict[int, int]:
+    """key → n over all runs; None where there are none."""
+    sums: dict[int, int] = {}
+    for key, number in zip(keys or (), numbers or (), strict=True):
+        sums[key] = sums.get(key, 0) + number
+    return sums

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
 from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
+from carillon.events.v1.message_receipts_pb2 import ReceiptBatch
 from carillon.events.v1.run_ended_pb2 import RunEnded
 
 from services.analytics import repository, use_cases
 from services.runtime.consumer import Subscription
 from services.runtime.database import Transaction
-from services.topics import CAMPAIGN_LIFECYCLE, MESSAGE_OUTCOMES, RUN_ENDED
+from services.topics import CAMPAIGN_LIFECYCLE, MESSAGE_OUTCOMES, MESSAGE_RECEIPTS, RUN_ENDED
 
 
 async def handle_lifecycle(tx: Transaction, fact: CampaignLifecycle) -> None:
@@ -34,5 +35,6 @@ async def handle_lifecycle(tx: Transaction, fact: CampaignLifecycle) -> None:
 SUBSCRIPTIONS = (
     Subscription(CAMPAIGN_LIFECYCLE.name, CampaignLifecycle, handle_lifecycle),
     Subscription(MESSAGE_OUTCOMES.name, OutcomeBatch, use_cases.record_outcomes),
+    Subscription(MESSAGE_RECEIPTS.name, ReceiptBatch, use_cases.record_receipts),
     Subscription(RUN_ENDED.name, RunEnded, use_cases.end_run),
 )

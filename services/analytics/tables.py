@@ -34,6 +34,24 @@ counter = sa.Table(
     sa.Column("n", sa.Integer, nullable=False),
 )
 
+receipt = sa.Table(
+    "receipt",
+    metadata,
+    sa.Column("run", pg.BYTEA, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.SmallInteger, primary_key=True),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
+
+receipt_counter = sa.Table(
+    "receipt_counter",
+    metadata,
+    sa.Column("run", pg.BYTEA, primary_key=True),
+    sa.Column("kind", sa.SmallInteger, primary_key=True),
+    sa.Column("n", sa.Integer, nullable=False),
+)
+
 run = sa.Table(
     "run",
     metadata,

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import structlog
 from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
+from carillon.events.v1.message_receipts_pb2 import ReceiptBatch
 from carillon.events.v1.run_ended_pb2 import RunEnded
 
-from services.analytics import repository
-from services.analytics.messages import counted_event, publish_counted, read_counts, read_outcomes
+from services.analytics import receipt_repository, repository
+from services.analytics.messages import counted_event, publish_counted, read_counts, read_outcomes, read_receipts
 from services.runtime.database import Transaction
 
 log = structlog.get_logger()
@@ -23,6 +24,13 @@ async def record_outcomes(tx: Transaction, event: OutcomeBatch) -> None:
     await repository.store_outcomes(tx, outcomes)
     if run.ended is not None and not run.is_counted:
         await _count(tx, RunEnded.FromString(run.ended))
+
+
+async def record_receipts(tx: Transaction, event: ReceiptBatch) -> None:
+    """Store what people did; the first word of a kind about a message counts, whether its outcome is here or not."""
+    receipts = read_receipts(event)
+    await repository.meet_run(tx, run=event.run, tenant=event.tenant, campaign=event.campaign)
+    await receipt_repository.store(tx, receipts)
 
 
 async def end_run(tx: Transaction, event: RunEnded) -> None:

@@ -9,6 +9,7 @@ import datetime
 from dataclasses import dataclass
 
 from services.analytics.domain.counts import Counts
+from services.analytics.domain.receipts import ReceiptCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Snapshot:
     state: int
     queued: int
     counts: Counts
+    receipts: ReceiptCounts
     campaign_revision: int
     final: bool  # whether campaigns has said that nothing will change any more
     at: datetime.datetime
@@ -28,7 +30,7 @@ class Snapshot:
     @property
     def revision(self) -> int:
         """Grows with every change of the numbers or the state."""
-        return self.campaign_revision + self.counts.progress
+        return self.campaign_revision + self.counts.progress + self.receipts.progress
 
     @property
     def is_last(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from carillon.campaigns.v1.campaigns_pb2 import Campaign
 
 from services.analytics.domain.counts import Counts
+from services.analytics.domain.receipts import ReceiptCounts
 from services.analytics.domain.snapshot import Snapshot
 
 ACTIVE = Snapshot(
@@ -18,6 +19,7 @@ ACTIVE = Snapshot(
     state=Campaign.STATE_ACTIVE,
     queued=10,
     counts=Counts(sent=4),
+    receipts=ReceiptCounts(),
     campaign_revision=3,
     final=False,
     at=datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC),
@@ -30,6 +32,8 @@ def snapshot(**changes: Any) -> Snapshot:
 
 def test_more_messages_and_a_new_state_are_news() -> None:
     assert snapshot(counts=Counts(sent=5)).news_after(ACTIVE)
+    assert snapshot(receipts=ReceiptCounts(clicked=1)).news_after(ACTIVE)
+    assert snapshot(receipts=ReceiptCounts(dismissed=1)).news_after(ACTIVE)
     assert snapshot(campaign_revision=4, state=Campaign.STATE_PAUSED).news_after(ACTIVE)
 
 

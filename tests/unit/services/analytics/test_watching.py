@@ -13,6 +13,7 @@ from carillon.campaigns.v1.campaigns_pb2 import Campaign
 
 from services.analytics import watching
 from services.analytics.domain.counts import Counts
+from services.analytics.domain.receipts import ReceiptCounts
 from services.analytics.domain.snapshot import Snapshot
 from services.analytics.watching import Watches
 
@@ -23,6 +24,7 @@ ACTIVE = Snapshot(
     state=3,
     queued=10,
     counts=Counts(),
+    receipts=ReceiptCounts(),
     campaign_revision=1,
     final=False,
     at=datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC),

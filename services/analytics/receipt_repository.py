@@ -1,0 +1,54 @@
+"""Owns the statements on receipts. Counters change only by exactly what the same statement added to the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from services.analytics.domain.message_states import MessageState
+from services.analytics.domain.receipts import ReceiptKind, Receipts
+from services.runtime.database import Transaction
+
+STORE = """
+WITH added AS (
+    INSERT INTO receipt (run, batch, position, kind, at)
+    SELECT $1, i.batch, i.position, i.kind, timestamptz 'epoch' + i.ms * interval '1 millisecond'
+      FROM unnest($2::int[], $3::int[], $4::smallint[], $5::bigint[]) AS i(batch, position, kind, ms)
+     ORDER BY i.batch, i.position, i.kind
+    ON CONFLICT DO NOTHING RETURNING kind),
+difference AS (SELECT kind, count(*) AS n FROM added GROUP BY kind ORDER BY kind)
+INSERT INTO receipt_counter AS k (run, kind, n) SELECT $1, kind, n FROM difference
+ON CONFLICT (run, kind) DO UPDATE SET n = k.n + excluded.n
+"""
+COUNTS = "SELECT run, sum(n)::int AS n FROM receipt_counter WHERE run = ANY($1::bytea[]) GROUP BY run"
+# Who clicked any of their messages is out, whichever browser it was; sorted by the server, on its disk if need be.
+NON_OPENERS = """
+WITH opened AS MATERIALIZED (
+    SELECT DISTINCT o.contact FROM run AS r
+      JOIN receipt AS p ON p.run = r.run AND p.kind = $4
+      JOIN outcome AS o ON o.run = p.run AND o.batch = p.batch AND o.position = p.position
+     WHERE r.campaign = $2 AND r.tenant = $1)
+SELECT DISTINCT o.contact FROM run AS r JOIN outcome AS o ON o.run = r.run
+ WHERE r.campaign = $2 AND r.tenant = $1 AND o.state = $3
+   AND NOT EXISTS (SELECT FROM opened WHERE opened.contact = o.contact)
+ ORDER BY o.contact
+"""
+PATIENCE = "SET LOCAL statement_timeout = '60s'"
+
+
+async def store(tx: Transaction, receipts: Receipts) -> None:
+    """Store those that are new, and count them."""
+    await tx.raw.execute(STORE, receipts.run, receipts.batches, receipts.positions, receipts.kinds, receipts.times)
+
+
+async def counts(tx: Transaction, runs: Sequence[bytes]) -> dict[bytes, int]:
+    """run → receipts, of those of these runs that have any."""
+    return dict(await tx.raw.fetch(COUNTS, runs))
+
+
+async def open_non_openers(tx: Transaction, *, tenant: bytes, campaign: bytes) -> asyncpg.cursor.Cursor[Any]:
+    """A cursor over the contacts that something of the campaign was sent to and who clicked none of it, ascending."""
+    await tx.raw.execute(PATIENCE)
+    return await tx.raw.cursor(NON_OPENERS, tenant, campaign, int(MessageState.SENT), int(ReceiptKind.CLICKED))
