@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from carillon.segments.v1.filter_pb2 import Filter as FilterMessage
+from carillon.segments.v1.public_service_pb2 import SubscribeRequest
 from carillon.segments.v1.segments_pb2 import Contact as ContactMessage
 from carillon.segments.v1.segments_pb2 import PushSubscription
 from carillon.segments.v1.segments_pb2 import Segment as SegmentMessage
 
 from services import names
 from services.segments.domain import push
-from services.segments.domain.contacts import Contact, Subscription
+from services.segments.domain.contacts import Contact, Subscription, nameless_id
 
 
 def read_contact(message: ContactMessage, path: str, *, allowed_private_hosts: frozenset[str]) -> Contact:
@@ -41,6 +42,25 @@ def _read_subscription(message: PushSubscription, path: str, allowed_private_hos
         endpoint=message.endpoint,
         p256dh=push.read_p256dh(message.p256dh, f"{path}.p256dh"),
         auth=push.read_auth(message.auth, f"{path}.auth"),
+    )
+
+
+def read_browser(message: SubscribeRequest, *, allowed_private_hosts: frozenset[str]) -> Contact:
+    """The nameless contact that a browser is, with its one subscription; Invalid where that cannot be one."""
+    push.check_endpoint(message.endpoint, "endpoint", allowed_private_hosts=allowed_private_hosts)
+    subscription = Subscription(
+        endpoint=message.endpoint,
+        p256dh=push.read_p256dh(message.keys.p256dh, "keys.p256dh"),
+        auth=push.read_auth(message.keys.auth, "keys.auth"),
+    )
+    return Contact(
+        external_id=nameless_id(message.endpoint),
+        country=message.country,
+        locale=message.locale,
+        time_zone=message.time_zone,
+        tags=(),
+        attributes={},
+        subscriptions=(subscription,),
     )
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from services.runtime import ids
 from services.runtime.database import Transaction
 from services.segments import tables
-from services.segments.domain.contacts import Contact
+from services.segments.domain.contacts import Contact, Subscription
 from services.segments.domain.filters import Filter
 from services.segments.filter_sql import compile_filter
 
@@ -43,6 +43,22 @@ ON CONFLICT (tenant, project, endpoint) DO UPDATE
 RETURNING CASE WHEN old.retire_time IS NULL THEN old.contact END AS lost_by,
           CASE WHEN new.retire_time IS NULL THEN new.contact END AS won_by
 """
+# None where the browser is known to nobody but the contact that is made of it.
+OWNER_OF_BROWSER = """
+SELECT s.contact FROM push_subscription AS s
+  JOIN contact AS c ON c.tenant = s.tenant AND c.project = s.project AND c.id = s.contact
+ WHERE s.tenant = $1 AND s.project = $2 AND s.endpoint = $3 AND c.external_id <> $4
+"""
+# What a page does not know does not overwrite what is known; tags and attributes are the project's own.
+UPSERT_NAMELESS = """
+INSERT INTO contact AS c (tenant, project, id, external_id, country, locale, time_zone)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (tenant, project, external_id) DO UPDATE
+   SET country = coalesce(nullif(excluded.country, ''), c.country),
+       locale = coalesce(nullif(excluded.locale, ''), c.locale),
+       time_zone = coalesce(nullif(excluded.time_zone, ''), c.time_zone), update_time = clock_timestamp()
+RETURNING id
+"""
 RETIRE = """
 UPDATE push_subscription SET retire_time = $3
  WHERE tenant = $1 AND id = ANY($2::bytea[]) AND retire_time IS NULL RETURNING project, contact
@@ -65,7 +81,8 @@ async def upsert(tx: Transaction, tenant: bytes, project: bytes, contacts: Seque
     """Make or change these contacts, each once; their ids, in the same order."""
     known = await _upsert_contacts(tx, tenant, project, contacts)
     found = [known[contact.external_id] for contact in contacts]
-    await _upsert_subscriptions(tx, tenant, project, dict(zip(found, contacts, strict=True)))
+    pairs = [(owner, item) for owner, contact in zip(found, contacts, strict=True) for item in contact.subscriptions]
+    await _upsert_subscriptions(tx, tenant, project, pairs)
     await _learn_attributes(tx, tenant, project, {key for contact in contacts for key in contact.attributes})
     return found
 
@@ -97,12 +114,11 @@ async def _upsert_contacts(
 
 
 async def _upsert_subscriptions(
-    tx: Transaction, tenant: bytes, project: bytes, contacts: Mapping[bytes, Contact]
+    tx: Transaction, tenant: bytes, project: bytes, pairs: Sequence[tuple[bytes, Subscription]]
 ) -> None:
-    pairs = [(owner, item) for owner, contact in contacts.items() for item in contact.subscriptions]
     if not pairs:
         return
-    pairs.sort(key=lambda pair: pair[1].endpoint)
+    pairs = sorted(pairs, key=lambda pair: pair[1].endpoint)
     rows = await tx.raw.fetch(
         UPSERT_SUBSCRIPTIONS,
         tenant,
@@ -122,6 +138,25 @@ async def _add_push_counts(tx: Transaction, tenant: bytes, project: bytes, gains
     for gain in sorted(set(gains.values()) - {0}):  # seldom more than one
         changed = sorted(contact for contact, its_gain in gains.items() if its_gain == gain)
         await tx.raw.execute(ADD_PUSH_COUNT, tenant, project, changed, gain)
+
+
+async def keep_browser(
+    tx: Transaction, tenant: bytes, project: bytes, contact: Contact, subscription: Subscription
+) -> None:
+    """Keep a browser with the contact that has it, in whose place `contact` is made or brought up to date."""
+    owner = await tx.raw.fetchval(OWNER_OF_BROWSER, tenant, project, subscription.endpoint, contact.external_id)
+    if owner is None:
+        owner = await tx.raw.fetchval(
+            UPSERT_NAMELESS,
+            tenant,
+            project,
+            ids.new_id(),
+            contact.external_id,
+            contact.country,
+            contact.locale,
+            contact.time_zone,
+        )
+    await _upsert_subscriptions(tx, tenant, project, [(owner, subscription)])
 
 
 async def find(

@@ -5,16 +5,20 @@ Never writes a value or an attribute's name into the text: all of them are param
 
 from __future__ import annotations
 
-from services.segments.domain.filters import Combination, Condition, Filter, Operator
+from services.segments.domain.filters import Combination, Condition, DidNotOpen, Filter, Operator
 
 COLUMNS = {"country": "c.country", "locale": "c.locale", "time_zone": "c.time_zone"}
 JOINERS = {Combination.ALL_OF: " AND ", Combination.ANY_OF: " OR ", Combination.NONE_OF: " OR "}
 FEW_TAGS = 32  # `&&` compares each with each; looking each up in a hash costs as much as comparing with so many
+# A scalar subquery is looked up contact by contact, by the key: the walk keeps its order, whatever stands around it.
+IS_NON_OPENER = """coalesce((SELECT true FROM pg_temp.non_opener AS n
+           WHERE n.campaign = {campaign} AND n.contact = c.id), false)"""
 EMPTY = {Combination.ALL_OF: "true", Combination.ANY_OF: "false", Combination.NONE_OF: "true"}
 
 
 def compile_filter(tree: Filter, *, first: int) -> tuple[str, list[object]]:
-    """The condition's text, whose parameters begin at `$first`, and the parameters."""
+    """The condition's text, whose parameters begin at `$first`, and the parameters. Where it names campaigns, their
+    non-openers must have been put beside it (non_openers.py)."""
     compiler = _Compiler(first)
     return compiler.compile(tree), compiler.parameters
 
@@ -27,6 +31,8 @@ class _Compiler:
     def compile(self, tree: Filter) -> str:
         if isinstance(tree, Condition):
             return self._condition(tree)
+        if isinstance(tree, DidNotOpen):
+            return IS_NON_OPENER.format(campaign=self._bind(tree.campaign, "bytea"))
         if not tree.operands:
             return EMPTY[tree.combination]
         joined = JOINERS[tree.combination].join(self.compile(operand) for operand in tree.operands)

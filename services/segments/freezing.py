@@ -23,6 +23,7 @@ from services.segments.domain import batching
 from services.segments.domain.audience import Audience, AudienceState, Batch
 from services.segments.filter_messages import read_filter
 from services.segments.messages import digest, publish_batch, publish_totals, push_recipients
+from services.segments.non_openers import NonOpeners
 
 log = structlog.get_logger()
 
@@ -52,8 +53,9 @@ def build_batch(rows: Sequence[Row], *, number: int, before: bytes) -> Batch:
 class Freezer:
     """Walks whatever is RESOLVING, woken by a notification and at start."""
 
-    def __init__(self, *, database: Database, wake: asyncio.Event) -> None:
+    def __init__(self, *, database: Database, wake: asyncio.Event, non_openers: NonOpeners) -> None:
         self._database = database
+        self._non_openers = non_openers
         self._wake = wake
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -119,6 +121,7 @@ class Freezer:
         # A browser that moved to a later contact while nobody walked must not be taken twice.
         taken = await _taken(tx, audience)
         tree = read_filter(FilterMessage.FromString(audience.filter), "filter")
+        await self._non_openers.put_beside(tx, tenant=audience.tenant, tree=tree)
         cursor = await audiences.open_walk(tx, audience, tree)
         number, before, ended = audience.batch_count, audience.last_contact, False
         rows: list[Row] = []

@@ -23,7 +23,9 @@ from services.segments import contact_repository as contacts
 from services.segments import repository, use_cases
 from services.segments.contact_messages import read_contact, write_contact, write_segment
 from services.segments.domain.contacts import MAX_BATCH, check_batch
+from services.segments.earlier_campaigns import EarlierCampaigns
 from services.segments.filter_messages import read_filter
+from services.segments.non_openers import NonOpeners
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
@@ -32,9 +34,19 @@ MAX_PAGE = 1000
 class SegmentsApi(SegmentsServiceServicer):
     """Contacts and segments for a tenant's own programs."""
 
-    def __init__(self, *, database: Database, projects: Projects, allowed_private_hosts: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        projects: Projects,
+        earlier: EarlierCampaigns,
+        non_openers: NonOpeners,
+        allowed_private_hosts: tuple[str, ...],
+    ) -> None:
         self._database = database
         self._projects = projects
+        self._earlier = earlier
+        self._non_openers = non_openers
         self._allowed_private_hosts = frozenset(allowed_private_hosts)
 
     async def _parent(self, name: str) -> tuple[bytes, bytes]:
@@ -72,6 +84,8 @@ class SegmentsApi(SegmentsServiceServicer):
     async def CreateSegment(self, request: service.CreateSegmentRequest, context: Any) -> segments.Segment:
         """Save a segment."""
         tenant, project = await self._parent(request.parent)
+        tree = read_filter(request.segment.filter, "segment.filter")
+        await self._earlier.require(project, tree, "segment.filter")
         row = await self._database.transaction(
             lambda tx: use_cases.create_segment(
                 tx,
@@ -113,6 +127,9 @@ class SegmentsApi(SegmentsServiceServicer):
         kind = request.audience.WhichOneof("kind")
         if kind is None:
             raise Invalid("AUDIENCE_REQUIRED", "Say whom it is for.", field="audience")
+        if kind == "filter":  # a segment's was checked when it was saved
+            tree = read_filter(request.audience.filter, "audience.filter")
+            await self._earlier.require(project, tree, "audience.filter")
 
         async def count(tx: Any) -> tuple[int, int]:
             message = request.audience.filter
@@ -120,7 +137,9 @@ class SegmentsApi(SegmentsServiceServicer):
                 name = request.audience.segment
                 message = await use_cases.segment_filter(tx, tenant, project, name, "audience.segment")
             tree = read_filter(message, "audience.filter")
-            return await use_cases.count_audience(tx, tenant=tenant, project=project, tree=tree)
+            return await use_cases.count_audience(
+                tx, tenant=tenant, project=project, tree=tree, non_openers=self._non_openers
+            )
 
         people, messages = await self._database.transaction(count)
         return service.CountAudienceResponse(contact_count=people, message_count=messages)

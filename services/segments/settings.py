@@ -12,6 +12,7 @@ from services.runtime.settings import Address
 class SegmentsSettings(ChassisSettings):
     """The chassis' settings and the peers'."""
 
-    campaigns: Address  # asked for runs without an audience
+    campaigns: Address  # asked for runs without an audience, and whose an earlier campaign is
+    analytics: Address  # asked who did nothing with an earlier campaign
     gateway: Address  # asked whose a project is
     allowed_private_hosts: tuple[str, ...] = ()  # `host:port` that may be http and need not be public

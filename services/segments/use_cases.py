@@ -24,6 +24,7 @@ from services.segments.domain.audience import Audience, AudienceState
 from services.segments.domain.filters import Filter
 from services.segments.filter_messages import read_filter
 from services.segments.messages import publish_totals
+from services.segments.non_openers import NonOpeners
 
 CHANNELS = frozenset({CHANNEL_PUSH})
 
@@ -71,9 +72,12 @@ async def segment_filter(tx: Transaction, tenant: bytes, project: bytes, name: s
     return FilterMessage.FromString(row.filter)
 
 
-async def count_audience(tx: Transaction, *, tenant: bytes, project: bytes, tree: Filter) -> tuple[int, int]:
+async def count_audience(
+    tx: Transaction, *, tenant: bytes, project: bytes, tree: Filter, non_openers: NonOpeners
+) -> tuple[int, int]:
     """People and messages of a filter that is acceptable."""
     await check_filter(tx, tenant, project, tree, "audience.filter")
+    await non_openers.put_beside(tx, tenant=tenant, tree=tree)
     return await contacts.count_reachable(tx, tenant, project, tree)
 
 

@@ -6,6 +6,7 @@ Never stores one.
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from services.runtime.errors import Invalid
 from services.segments.domain.filters import BUILT_IN
 
 MAX_BATCH = 1000
+NAMELESS = "browser-"  # begins the external id of a contact that is a browser and no more
 MAX_EXTERNAL_ID = 200
 MAX_TAG = 100
 MAX_ATTRIBUTES = 50
@@ -49,6 +51,11 @@ class Contact:
     subscriptions: tuple[Subscription, ...]
 
 
+def nameless_id(endpoint: str) -> str:
+    """The external id of the contact that this browser is as long as nobody says whose it is."""
+    return NAMELESS + hashlib.blake2b(endpoint.encode(), digest_size=16).hexdigest()
+
+
 def check_batch(contacts: Sequence[Contact]) -> None:
     """Invalid where a contact may not be, or where two are the same person or share a browser."""
     people: set[str] = set()
@@ -71,14 +78,19 @@ def check_batch(contacts: Sequence[Contact]) -> None:
 def check_contact(contact: Contact, path: str) -> None:
     """Invalid where one of its own fields may not be; subscriptions are checked as they are read."""
     _check_text(contact.external_id, f"{path}.external_id", longest=MAX_EXTERNAL_ID)
-    if contact.country and not COUNTRY.fullmatch(contact.country):
-        raise Invalid("COUNTRY_INVALID", "A country is two capital letters (ISO 3166).", field=f"{path}.country")
-    if contact.locale and not (len(contact.locale) <= MAX_LOCALE and LOCALE.fullmatch(contact.locale)):
-        raise Invalid("LOCALE_INVALID", "A locale is a BCP 47 language tag, such as pt-BR.", field=f"{path}.locale")
-    if contact.time_zone and not is_time_zone(contact.time_zone):
-        raise Invalid("TIME_ZONE_INVALID", "A time zone is an IANA name.", field=f"{path}.time_zone")
+    check_place(contact, f"{path}.")
     _check_tags(contact.tags, f"{path}.tags")
     _check_attributes(contact.attributes, f"{path}.attributes")
+
+
+def check_place(contact: Contact, prefix: str) -> None:
+    """Invalid where country, locale or time zone are none; `prefix` stands before their names in a path."""
+    if contact.country and not COUNTRY.fullmatch(contact.country):
+        raise Invalid("COUNTRY_INVALID", "A country is two capital letters (ISO 3166).", field=f"{prefix}country")
+    if contact.locale and not (len(contact.locale) <= MAX_LOCALE and LOCALE.fullmatch(contact.locale)):
+        raise Invalid("LOCALE_INVALID", "A locale is a BCP 47 language tag, such as pt-BR.", field=f"{prefix}locale")
+    if contact.time_zone and not is_time_zone(contact.time_zone):
+        raise Invalid("TIME_ZONE_INVALID", "A time zone is an IANA name.", field=f"{prefix}time_zone")
 
 
 def is_time_zone(name: str) -> bool:

@@ -15,6 +15,7 @@ from services.runtime.errors import Invalid
 MAX_DEPTH = 10
 MAX_OPERANDS = 100
 MAX_VALUES = 1000
+MAX_CAMPAIGNS = 10  # each is a list of people to be fetched
 MAX_CONDITIONS = 1000  # in all: what one statement can carry as parameters, with room to spare
 BUILT_IN = frozenset({"country", "locale", "time_zone", "tags"})
 
@@ -44,6 +45,13 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class DidNotOpen:
+    """The recipients of a campaign who did nothing with it."""
+
+    campaign: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Operands, combined."""
 
@@ -51,17 +59,30 @@ class Group:
     operands: tuple[Filter, ...] = ()
 
 
-Filter = Condition | Group
+Filter = Condition | DidNotOpen | Group
 EVERYBODY = Group(Combination.ALL_OF)
 
 
 def conditions(tree: Filter, path: str) -> Iterator[tuple[str, Condition]]:
     """Each comparison and its path, such as `audience.filter.all_of.filters[0].condition`."""
-    if isinstance(tree, Condition):
-        yield f"{path}.condition", tree
+    for place, leaf in _leaves(tree, path):
+        if isinstance(leaf, Condition):
+            yield f"{place}.condition", leaf
+
+
+def campaigns(tree: Filter, path: str) -> Iterator[tuple[str, bytes]]:
+    """Each campaign whose recipients are meant, and its path, such as `audience.filter.did_not_open.campaign`."""
+    for place, leaf in _leaves(tree, path):
+        if isinstance(leaf, DidNotOpen):
+            yield f"{place}.did_not_open.campaign", leaf.campaign
+
+
+def _leaves(tree: Filter, path: str) -> Iterator[tuple[str, Condition | DidNotOpen]]:
+    if not isinstance(tree, Group):
+        yield path, tree
         return
     for index, operand in enumerate(tree.operands):
-        yield from conditions(operand, f"{path}.{tree.combination.value}.filters[{index}]")
+        yield from _leaves(operand, f"{path}.{tree.combination.value}.filters[{index}]")
 
 
 def check(tree: Filter, path: str) -> None:
@@ -73,12 +94,14 @@ def check(tree: Filter, path: str) -> None:
         _check_condition(condition, place)
     if count > MAX_CONDITIONS:
         raise Invalid("FILTER_TOO_LARGE", f"A filter has at most {MAX_CONDITIONS} conditions.", field=path)
+    if len({campaign for _, campaign in campaigns(tree, path)}) > MAX_CAMPAIGNS:
+        raise Invalid("FILTER_TOO_LARGE", f"A filter names at most {MAX_CAMPAIGNS} campaigns.", field=path)
 
 
 def _check_shape(tree: Filter, path: str, *, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise Invalid("FILTER_TOO_DEEP", f"A filter is at most {MAX_DEPTH} deep.", field=path)
-    if isinstance(tree, Condition):
+    if not isinstance(tree, Group):
         return
     place = f"{path}.{tree.combination.value}.filters"
     if len(tree.operands) > MAX_OPERANDS:
