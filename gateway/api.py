@@ -30,7 +30,7 @@ class Api:
 
     name: str  # as in `reachbell.localhost` and CARILLON_REACHBELL_PORT
     upstreams: Mapping[str, tuple[ServiceDescriptor, ...]]  # process → the services that it serves here
-    credentials: frozenset[Credential]
+    credentials: frozenset[Credential]  # none: strangers call, and nobody asks who they are
     render: Callable[[Reply, str], Mapping[str, Any]]  # (what is said, the request's id) → the error's JSON
     json_names_only: bool  # whether a field's proto spelling (snake_case) is refused
     is_core: bool  # whether it is the services' own API, which also takes plain gRPC

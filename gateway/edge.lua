@@ -55,7 +55,8 @@ local function error_body(handle, status, said)
   if said ~= nil then
     return said
   end
-  if handle:filterContext():get("api") == "native" then
+  local api = handle:filterContext():get("api")
+  if api == "native" or api == "public" then
     local buffer = handle:body(true)
     local text = buffer:length() > 0 and buffer:getBytes(0, buffer:length()) or ""
     local wrapped = wrap_status(text, status, handle:filterContext())

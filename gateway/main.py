@@ -9,8 +9,10 @@ from carillon.accounts.v1.accounts_service_pb2_grpc import add_AccountsServiceSe
 from carillon.analytics.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from carillon.campaigns.v1.campaigns_service_pb2_grpc import CampaignsServiceStub
 from carillon.dialects.reachbell.v1.campaigns_api_pb2_grpc import add_CampaignsServiceServicer_to_server
+from carillon.feeds.v1.project_feed_service_pb2_grpc import add_ProjectFeedServiceServicer_to_server
 from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
 
+from gateway.accounts.feed_api import ProjectFeedApi
 from gateway.accounts.grpc_api import AccountsApi
 from gateway.accounts.key_ring import KeyRing
 from gateway.accounts.tokens import Published, Tokens
@@ -31,7 +33,11 @@ from services.runtime.process import Part, run_process
 from services.runtime.settings import read_settings
 
 SERVICE = "gateway"
-SERVICES = ("carillon.accounts.v1.AccountsService", "carillon.dialects.reachbell.v1.CampaignsService")
+SERVICES = (
+    "carillon.accounts.v1.AccountsService",
+    "carillon.feeds.v1.ProjectFeedService",
+    "carillon.dialects.reachbell.v1.CampaignsService",
+)
 
 
 class Closing:
@@ -72,6 +78,7 @@ def build(settings: GatewaySettings) -> Sequence[Part]:
     def register(server: grpc.aio.Server) -> None:
         add_AuthorizationServicer_to_server(door, server)
         add_AccountsServiceServicer_to_server(AccountsApi(accounts), server)
+        add_ProjectFeedServiceServicer_to_server(ProjectFeedApi(database), server)
         add_CampaignsServiceServicer_to_server(reachbell, server)
 
     server = GrpcServer(listen=settings.listen, tokens=identities, services=SERVICES, register=register)

@@ -70,6 +70,12 @@ async def find_project(tx: Transaction, *, tenant: bytes, project_id: bytes) -> 
     return Project(**row._mapping) if row else None
 
 
+async def find_tenant(tx: Transaction, project_id: bytes) -> bytes | None:
+    """Whose the project is, or None."""
+    row = (await tx.execute(sa.select(project.c.tenant).where(project.c.id == project_id))).first()
+    return row.tenant if row else None
+
+
 async def list_projects(
     tx: Transaction, *, tenant: bytes, among: frozenset[bytes], after: bytes, limit: int
 ) -> list[Project]:

@@ -25,6 +25,7 @@ project = sa.Table(
     sa.Column("time_zone", sa.Text, nullable=False),
     sa.Column("phone_region", sa.Text, nullable=False),
     sa.Column("created_at", INSTANT, nullable=False),
+    sa.Index("project_by_id", "id", unique=True),
 )
 
 api_key = sa.Table(

@@ -53,7 +53,7 @@ class Door:
             return caller
         route, verbs = find(self._routes, verb=request.verb, path=path)
         if route is not None and route.rule.query_token:
-            caller: Caller | None = await self._credentials.of_query(query)
+            caller = await self._credentials.of_query(query)
         else:
             caller = await self._caller(request)
         self._check(request, self._found(route, verbs), query)

@@ -36,21 +36,21 @@ def typed(name: str, config: dict[str, Any]) -> dict[str, Any]:
     return {"@type": f"type.googleapis.com/envoy.extensions.filters.http.{name}", **config}
 
 
-def filters() -> list[dict[str, Any]]:
-    """What each listener of ours does to a request, outermost first."""
+def filters(*, largest: int = LARGEST) -> list[dict[str, Any]]:
+    """What a listener of ours does to a request, outermost first; `largest` is how many bytes a body may have."""
     script = {"default_source_code": {"inline_string": SCRIPT.read_text()}}
     # No services here: each virtual host brings its own.
     nothing = {"proto_descriptor_bin": "", "services": []}
     return [
         {"name": LUA, "typed_config": typed("lua.v3.Lua", script)},
         {"name": CORS, "typed_config": typed("cors.v3.Cors", {})},
-        {"name": AUTHORIZATION, "typed_config": _authorization()},
+        {"name": AUTHORIZATION, "typed_config": _authorization(largest)},
         {"name": TRANSCODER, "typed_config": typed("grpc_json_transcoder.v3.GrpcJsonTranscoder", nothing)},
         {"name": ROUTER, "typed_config": typed("router.v3.Router", {"suppress_envoy_headers": True})},
     ]
 
 
-def _authorization() -> dict[str, Any]:
+def _authorization(largest: int) -> dict[str, Any]:
     retries = {
         "retry_on": "connect-failure,refused-stream,unavailable,reset",  # asking twice harms nobody
         "num_retries": 60,  # until the time-out below
@@ -61,7 +61,7 @@ def _authorization() -> dict[str, Any]:
         # Not the retry policy of `envoy_grpc`: that one is for streams of configuration.
         "grpc_service": {"envoy_grpc": {"cluster_name": DOOR}, "timeout": PATIENCE, "retry_policy": retries},
         "with_request_body": {
-            "max_request_bytes": LARGEST,
+            "max_request_bytes": largest,
             "allow_partial_message": False,
             "pack_as_bytes": True,
         },

@@ -6,10 +6,11 @@ from typing import Any
 
 from gateway.api import Api
 from gateway.edge.clusters import socket
-from gateway.edge.filters import filters
+from gateway.edge.filters import CORS, cors_policy, filters
 from gateway.edge.replies import local_replies
 from gateway.edge.settings import EnvoySettings
 from gateway.edge.virtual_hosts import virtual_host
+from gateway.public import LARGEST, PUBLIC
 from services.runtime.identity import METADATA_KEY
 
 BUFFER = 2 * 1024 * 1024  # more than a body may have, so that 413 is the door's limit and nothing else
@@ -44,7 +45,7 @@ def listeners(apis: tuple[Api, ...], settings: EnvoySettings) -> list[dict[str, 
         "name": "public",
         "address": socket(settings.bind, settings.public_port),
         "per_connection_buffer_limit_bytes": BUFFER,
-        "filter_chains": [{"filters": [_manager("public", _strangers())]}],
+        "filter_chains": [{"filters": [_manager("public", _strangers(settings))]}],
     }
     return [edge, public]
 
@@ -57,15 +58,14 @@ def _apis(apis: tuple[Api, ...], settings: EnvoySettings) -> dict[str, Any]:
     }
 
 
-def _strangers() -> dict[str, Any]:
-    """Nothing is offered to strangers yet."""
-    nothing = {"match": {"prefix": "/"}, "direct_response": {"status": 404}}
+def _strangers(settings: EnvoySettings) -> dict[str, Any]:
+    """Under whatever name, from pages of any origin: who receives pushes is not known beforehand."""
+    host = virtual_host(PUBLIC, settings)
+    host |= {"domains": ["*"], "typed_per_filter_config": host["typed_per_filter_config"] | {CORS: cors_policy("*")}}
     return {
-        "route_config": {
-            "name": "public",
-            "virtual_hosts": [{"name": "public", "domains": ["*"], "routes": [nothing]}],
-        },
-        "http_filters": filters()[-1:],
+        "route_config": {"name": "public", "virtual_hosts": [host]},
+        "http_filters": filters(largest=LARGEST),
+        "local_reply_config": local_replies((PUBLIC,), settings),
     }
 
 

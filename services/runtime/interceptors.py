@@ -34,7 +34,13 @@ DOMAIN = "carillon"
 DETAILS_KEY = "grpc-status-details-bin"
 LONGEST = 300  # characters of each text in an error: it travels as metadata, which has 8 kB in all
 REQUEST_ID_KEY = "x-request-id"
-OPEN_PREFIXES = ("/grpc.health.", "/grpc.reflection.", "/envoy.service.auth.")
+OPEN_PREFIXES = (
+    "/grpc.health.",
+    "/grpc.reflection.",
+    "/envoy.service.auth.",
+    "/carillon.delivery.v1.PublicService/",  # strangers call these two; whoever they are, they get what anybody gets
+    "/carillon.segments.v1.PublicSubscriptionService/",
+)
 INTERNAL_PREFIXES = ("/carillon.feeds.", "/carillon.delivery.v1.ControlService/")
 
 CODES: dict[type[DomainError], grpc.StatusCode] = {
@@ -130,14 +136,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         structlog.contextvars.bind_contextvars(
             request_id=str(metadata.get(REQUEST_ID_KEY) or ids.new_id().hex()), method=method
         )
-        if method.startswith(OPEN_PREFIXES):
-            return
-        caller = self._tokens.verify(str(metadata.get(METADATA_KEY, "")))
+        if not method.startswith(OPEN_PREFIXES):
+            self._identify(method, str(metadata.get(METADATA_KEY, "")))
+        if isinstance(request, Undecodable):
+            raise Invalid("REQUEST_UNDECODABLE", "The request is not what the method takes.")
+
+    def _identify(self, method: str, token: str) -> None:
+        caller = self._tokens.verify(token)
         if method.startswith(INTERNAL_PREFIXES) and not caller.is_service:
             raise Forbidden("INTERNAL_METHOD", "This method is for Carillon's own services.")
         bind_caller(caller)
-        if isinstance(request, Undecodable):
-            raise Invalid("REQUEST_UNDECODABLE", "The request is not what the method takes.")
 
 
 def _tolerant(deserializer: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
