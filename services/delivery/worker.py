@@ -15,10 +15,12 @@ from services.delivery.authorisation import Authorisations
 from services.delivery.claim_repository import TO_SEND, Claim
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatch, Dispatches
+from services.delivery.domain.pace import Pace
 from services.delivery.domain.states import MessageState
 from services.delivery.messages import RecipientColumns
 from services.delivery.owners import Owners
 from services.delivery.recording import Record, Recorder
+from services.delivery.senders.sender import AnswerKind
 from services.runtime import metrics
 from services.runtime.background import run_in_background
 from services.runtime.clock import Clock
@@ -29,6 +31,7 @@ log = structlog.get_logger()
 
 LONGEST_SLEEP = 5.0
 PUSH = "push"
+REMEMBERED = 64
 
 
 class Worker:
@@ -58,6 +61,7 @@ class Worker:
         self._wake = wake
         self._claims_at_once = claims_at_once
         self._claim_size = claim_size
+        self._paces: dict[bytes, Pace] = {}
         self._runs: deque[bytes] = deque()
         self._in_hand: dict[asyncio.Task[None], int] = {}
         self.broken: set[int] = set()  # claims whose carrying out failed by a defect, maybe after calls
@@ -118,8 +122,10 @@ class Worker:
     async def _claim(self, run: bytes) -> bool:
         since = self._clock.boot_seconds()
 
+        most = self._pace(run).claim_size
+
         async def work(tx: Transaction) -> Claim | None:
-            return await claim_repository.claim(tx, run, purpose=TO_SEND, owner=self._owner, most=self._claim_size)
+            return await claim_repository.claim(tx, run, purpose=TO_SEND, owner=self._owner, most=most)
 
         claim = await self._database.transaction(work)
         if claim is None:
@@ -128,6 +134,13 @@ class Worker:
         self._in_hand[task] = claim.id
         task.add_done_callback(self._let_go)
         return True
+
+    def _pace(self, run: bytes) -> Pace:
+        if run not in self._paces:
+            if len(self._paces) >= REMEMBERED:
+                self._paces.pop(next(iter(self._paces)))
+            self._paces[run] = Pace(most=self._claim_size, claims_at_once=self._claims_at_once)
+        return self._paces[run]
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
         claim = self._in_hand.pop(task)
@@ -142,12 +155,19 @@ class Worker:
         record = Record(claim=claim, run=dispatch.run)
         wanted = await self._exclude(claim, dispatch, recipients, record)
         may_start = self._authorisations.of(claim.run, since=since, version=claim.version).asker(version=claim.version)
+        began = self._clock.boot_seconds()
         answers = await dispatch.sender.send(dispatch.messages(claim.batch, recipients, wanted), may_start=may_start)
-        for kind, count in Counter(answer.kind for answer in answers).items():
+        kinds = Counter(answer.kind for answer in answers)
+        for kind, count in kinds.items():
             metrics.PROVIDER_ANSWERS.labels(channel=PUSH, kind=kind.value).inc(count)
+        called = len(answers) - kinds[AnswerKind.NOT_STARTED]
+        self._pace(claim.run).observe(answered=called, seconds=self._clock.boot_seconds() - began)
         record.judge(recipients, answers)
         await self._recorder.store(record)
-        await self._completion.attempt(claim.run)
+        try:
+            await self._completion.attempt(claim.run)
+        except Unavailable:
+            log.info("the janitor will see whether the run is at rest", run=claim.run.hex())
 
     async def _exclude(
         self, claim: Claim, dispatch: Dispatch, recipients: RecipientColumns, record: Record
