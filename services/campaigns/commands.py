@@ -7,7 +7,7 @@ lost: Unavailable too, and the same epoch is repeated until it is answered, then
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 from carillon.delivery.v1.control_service_pb2 import (
@@ -39,10 +39,14 @@ SURELY_NOT_RECEIVED = "failed to connect"  # what gRPC says when it never had a 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command that delivery has to be told; None where nobody has to be told anything."""
+    """A command that delivery has to be told; None where nobody has to be told anything.
+
+    `unanswered` is what an earlier command wanted whose answer is not known yet.
+    """
 
     campaign: Campaign
     epoch: int | None
+    unanswered: State | None = None
 
 
 class Commands:
@@ -62,7 +66,7 @@ class Commands:
             await self._tell(order.campaign, order.epoch, wanted)
         except grpc.aio.AioRpcError as error:
             if SURELY_NOT_RECEIVED in (error.details() or ""):
-                await self._withdraw(order.campaign.id, order.epoch)
+                await self._withdraw(order)
             raise Unavailable("DELIVERY_UNAVAILABLE", "Delivery is restarting; try again.") from error
         return await self._take_effect(order.campaign.id, order.epoch, wanted)
 
@@ -92,10 +96,13 @@ class Commands:
                 await repository.save(tx, found)
                 await announce(tx, found)
                 return Order(found, None)
+            if found.wanted is State.CANCELLED:  # it may have been carried out already: only another cancel is heard
+                replace(found, state=State.CANCELLED).apply(STEPS[wanted], now=self._clock.now())
+            unanswered = found.wanted
             epoch = found.command(wanted)
             found.updated_at = self._clock.now()
             await repository.save(tx, found)
-            return Order(found, epoch)
+            return Order(found, epoch, unanswered)
 
         return await self._database.transaction(work)
 
@@ -120,11 +127,15 @@ class Commands:
 
         return await self._database.transaction(work)
 
-    async def _withdraw(self, campaign: bytes, epoch: int) -> None:
+    async def _withdraw(self, order: Order) -> None:
+        """Forget it; what was unanswered before it is wanted again, under an epoch of its own."""
+
         async def work(tx: Transaction) -> None:
-            found = await repository.find(tx, tenant=None, campaign=campaign, lock=True)
-            if found is not None and found.epoch == epoch:
+            found = await repository.find(tx, tenant=None, campaign=order.campaign.id, lock=True)
+            if found is not None and found.epoch == order.epoch:
                 found.wanted = None
+                if order.unanswered is not None and found.state in SENDING:
+                    found.command(order.unanswered)
                 await repository.save(tx, found)
 
         await self._database.transaction(work)

@@ -14,6 +14,15 @@ from services.campaigns.use_cases import announce, not_found
 from services.runtime.clock import Clock
 from services.runtime.database import Transaction
 
+TOTALS_MAY_COME = datetime.timedelta(seconds=30)  # after the end of a run whose totals have not come yet
+
+
+def _last_step(runs: list[Run]) -> Step:
+    """How a campaign ends with these runs; one that was cancelled was, though the command's answer may be lost."""
+    if any(run.failure_reason for run in runs):
+        return Step.FAIL
+    return Step.CANCEL if any(run.state is RunState.CANCELLED for run in runs) else Step.COMPLETE
+
 
 class RunProgress:
     """Works inside the transaction of the event that tells of it."""
@@ -52,11 +61,15 @@ class RunProgress:
             raise not_found()
         runs = await repository.runs_of(tx, tenant=found.tenant, campaign=found.id)
         for item in runs:
-            if item.id == run and item.is_open:
+            if item.id == run and item.is_open and not self._totals_may_come(item, at):
                 item.end(state=state, messages=messages, queued=queued, at=at)
                 await repository.save_run(tx, item)
                 self._end_with(found, runs)
                 await self._recount(tx, found, runs)
+
+    def _totals_may_come(self, run: Run, ended_at: datetime.datetime) -> bool:
+        """Whether its totals are on their way: they say if its audience failed. The pull tells of the end again."""
+        return run.state is RunState.PREPARING and self._clock.now() - ended_at < TOTALS_MAY_COME
 
     def _end_with(self, campaign: Campaign, runs: list[Run]) -> None:
         if any(run.is_open for run in runs):
@@ -64,7 +77,7 @@ class RunProgress:
         failure = next((run.failure_reason for run in runs if run.failure_reason), "")
         if campaign.state in SENDING:
             campaign.wanted = None  # a hold that nobody answered holds nothing any more
-            campaign.apply(Step.FAIL if failure else Step.COMPLETE, now=self._clock.now())
+            campaign.apply(_last_step(runs), now=self._clock.now())
             campaign.failure_reason = failure
         campaign.final = campaign.state in ENDED
 

@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 LONGEST_SLEEP = 5.0
 BATCH = 20
+AFTER_A_DEFECT = 1.0  # seconds until a campaign that could not be started is tried again
 
 
 class Scheduler:
@@ -72,9 +73,17 @@ class Scheduler:
                 return LONGEST_SLEEP
             return min(max((next_at - self._clock.now()).total_seconds(), 0.01), LONGEST_SLEEP)
 
+        failed = False
         for campaign in await self._database.transaction(due):
-            await self._start_one(campaign)
-        return await self._database.transaction(upcoming)
+            try:
+                await self._start_one(campaign)
+            except (Unavailable, OSError):
+                raise
+            except Exception:  # whatever is wrong with this one, the others start on time
+                log.exception("a scheduled campaign could not be started", campaign=campaign.id.hex())
+                failed = True
+        pause = await self._database.transaction(upcoming)
+        return AFTER_A_DEFECT if failed else pause
 
     async def _start_one(self, campaign: Campaign) -> None:
         try:
