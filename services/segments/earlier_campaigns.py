@@ -11,7 +11,7 @@ from carillon.campaigns.v1.campaigns_service_pb2_grpc import CampaignsServiceStu
 
 from services import names
 from services.runtime.errors import NotFound
-from services.segments.domain.filters import Filter, campaigns
+from services.segments.domain.filters import Filter, campaigns, check
 
 
 class EarlierCampaigns:
@@ -21,9 +21,13 @@ class EarlierCampaigns:
         self._campaigns = campaigns
 
     async def require(self, project: bytes, tree: Filter, path: str) -> None:
-        """NotFound unless each campaign in the tree is one of the project, in the caller's sight."""
-        for place, campaign in campaigns(tree, path):
-            name = names.join(("projects", project), ("campaigns", campaign))
+        """NotFound unless each campaign in the tree is one of the project, in the caller's sight; Invalid where the
+        tree cannot be at all."""
+        check(tree, path)  # first: it says how many may be asked about
+        for place, named in campaigns(tree, path):
+            if named.project not in (None, project):
+                raise NotFound("CAMPAIGN_NOT_FOUND", "There is no such campaign.", field=place)
+            name = names.join(("projects", project), ("campaigns", named.campaign))
             try:
                 await self._campaigns.GetCampaign(GetCampaignRequest(name=name))
             except grpc.aio.AioRpcError as error:

@@ -21,11 +21,11 @@ def read_filter(message: FilterMessage, path: str) -> Filter:
     if kind == "condition":
         return _read_condition(message.condition, f"{path}.condition")
     if kind == "did_not_open":
-        _, campaign = names.split(
+        project, campaign = names.split(
             message.did_not_open.campaign, "projects", "campaigns", field=f"{path}.did_not_open.campaign"
         )
         assert campaign is not None
-        return DidNotOpen(campaign)
+        return DidNotOpen(campaign, project)
     operands = getattr(message, kind).filters
     return Group(
         Combination(kind),

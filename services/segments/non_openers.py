@@ -29,7 +29,7 @@ class NonOpeners:
 
     async def put_beside(self, tx: Transaction, *, tenant: bytes, tree: Filter) -> None:
         """Make what `compile_filter` refers to, where the tree names a campaign. Raises Unavailable."""
-        wanted = sorted({campaign for _, campaign in campaigns(tree, "")})
+        wanted = sorted({named.campaign for _, named in campaigns(tree, "")})
         if not wanted:
             return
         await tx.raw.execute(MAKE)

@@ -49,6 +49,7 @@ class DidNotOpen:
     """The recipients of a campaign who did nothing with it."""
 
     campaign: bytes
+    project: bytes | None  # as it was named; None for the contacts' own
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,11 @@ def conditions(tree: Filter, path: str) -> Iterator[tuple[str, Condition]]:
             yield f"{place}.condition", leaf
 
 
-def campaigns(tree: Filter, path: str) -> Iterator[tuple[str, bytes]]:
-    """Each campaign whose recipients are meant, and its path, such as `audience.filter.did_not_open.campaign`."""
+def campaigns(tree: Filter, path: str) -> Iterator[tuple[str, DidNotOpen]]:
+    """Each campaign that is named, and its path, such as `audience.filter.did_not_open.campaign`."""
     for place, leaf in _leaves(tree, path):
         if isinstance(leaf, DidNotOpen):
-            yield f"{place}.did_not_open.campaign", leaf.campaign
+            yield f"{place}.did_not_open.campaign", leaf
 
 
 def _leaves(tree: Filter, path: str) -> Iterator[tuple[str, Condition | DidNotOpen]]:
@@ -94,7 +95,7 @@ def check(tree: Filter, path: str) -> None:
         _check_condition(condition, place)
     if count > MAX_CONDITIONS:
         raise Invalid("FILTER_TOO_LARGE", f"A filter has at most {MAX_CONDITIONS} conditions.", field=path)
-    if len({campaign for _, campaign in campaigns(tree, path)}) > MAX_CAMPAIGNS:
+    if sum(1 for _ in campaigns(tree, path)) > MAX_CAMPAIGNS:
         raise Invalid("FILTER_TOO_LARGE", f"A filter names at most {MAX_CAMPAIGNS} campaigns.", field=path)
 
 

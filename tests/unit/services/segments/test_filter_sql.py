@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from services.segments.domain.filters import EVERYBODY, Combination, Condition, Filter, Group, Operator
+from services.segments.domain.filters import EVERYBODY, Combination, Condition, DidNotOpen, Filter, Group, Operator
 from services.segments.filter_sql import FEW_TAGS, compile_filter
 
 HOSTILE = "x'; DROP TABLE contact; --"
@@ -52,6 +52,16 @@ def test_many_tags_are_looked_up_in_a_hash(count: int, operator: str) -> None:
 )
 def test_existing_is_asked_of_the_right_column(attribute: str, text: str) -> None:
     assert compile_filter(Condition(attribute, Operator.EXISTS), first=3)[0] == text
+
+
+def test_non_openers_are_looked_up_by_their_key_and_never_null() -> None:
+    text, parameters = compile_filter(Group(Combination.NONE_OF, (DidNotOpen(b"c" * 12, None),)), first=5)
+
+    assert " ".join(text.split()) == (
+        "NOT (coalesce((SELECT true FROM pg_temp.non_opener AS n"
+        " WHERE n.campaign = $5::bytea AND n.contact = c.id), false))"
+    )
+    assert parameters == [b"c" * 12]
 
 
 def test_groups_are_bracketed_and_none_of_negates_the_whole() -> None:

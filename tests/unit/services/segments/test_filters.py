@@ -7,12 +7,15 @@ import pytest
 from services.runtime.errors import Invalid
 from services.segments.domain.filters import (
     EVERYBODY,
+    MAX_CAMPAIGNS,
     MAX_CONDITIONS,
     Combination,
     Condition,
+    DidNotOpen,
     Filter,
     Group,
     Operator,
+    campaigns,
     check,
     custom_attributes,
     require_known,
@@ -61,6 +64,17 @@ def test_conditions_are_limited_in_all() -> None:
     check(full, "filter")
 
     assert refusal(Group(Combination.ALL_OF, (full, any_of())))[0] == "FILTER_TOO_LARGE"
+
+
+def test_campaigns_are_limited_in_all_and_found_with_their_paths() -> None:
+    named = DidNotOpen(b"c" * 12, None)
+    check(Group(Combination.ANY_OF, (named,) * MAX_CAMPAIGNS), "filter")
+
+    assert refusal(Group(Combination.ANY_OF, (named,) * (MAX_CAMPAIGNS + 1)))[0] == "FILTER_TOO_LARGE"
+    assert list(campaigns(Group(Combination.NONE_OF, (any_of(), named)), "filter")) == [
+        ("filter.none_of.filters[1].did_not_open.campaign", named)
+    ]
+    assert custom_attributes(named) == frozenset()
 
 
 @pytest.mark.parametrize(
