@@ -63,14 +63,26 @@ class Messages:
             if chosen:
                 yield b"".join(chosen)
 
+    async def of_campaign(self, campaign: str) -> AsyncIterator[list[Shown]]:
+        """What the campaign's recipients see, in order, some at a time; of one key the first call only."""
+        snapshot, campaigns, seen = self._ledger.snapshot(), self._known_campaigns(), set[str]()
+        step = _SLICE * _LOOK_AHEAD
+        for first in range(0, len(snapshot), step):
+            records = snapshot.read(first, step)
+            await self._understand(records, campaigns)
+            chosen = [one for one in records if campaigns[one.number] == campaign and one.key not in seen]
+            seen.update(one.key for one in chosen)
+            yield await self._shown(chosen)
+
+    async def _shown(self, records: list[Record]) -> list[Shown]:
+        contents = await asyncio.get_running_loop().run_in_executor(self._threads, self._contents, records)
+        return [Shown(record, self._name(record), content) for record, content in zip(records, contents, strict=True)]
+
     async def newest(self, count: int) -> list[Shown]:
         """The last `count` calls, newest first."""
         snapshot = self._ledger.snapshot()
         records = snapshot.read(max(len(snapshot) - count, 0), count)
-        contents = await asyncio.get_running_loop().run_in_executor(self._threads, self._contents, records)
-        return [Shown(record, self._name(record), content) for record, content in zip(records, contents, strict=True)][
-            ::-1
-        ]
+        return (await self._shown(records))[::-1]
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -18,6 +18,7 @@ from sandbox.faults import Dice, Faults, InvalidFaults
 from sandbox.http_server import Connection, Handler, Request
 from sandbox.ledger import Ledger
 from sandbox.messages import Messages
+from sandbox.people import EVENTS, People
 from sandbox.push import PREFIX as PUSH
 from sandbox.push import PushService
 from sandbox.subscriptions import Subscriptions
@@ -26,6 +27,7 @@ _SUBSCRIPTIONS = "/subscriptions/"
 _AUTHORITY = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 _MAX_CREATED = 1_000_000
 _SLICE = 100  # subscriptions that are made between two looks at the event loop, about 5 ms
+_SHARE = re.compile(r"0(\.\d{1,9})?|1(\.0{1,9})?")
 _NDJSON = "application/x-ndjson"
 
 
@@ -40,6 +42,7 @@ class Routes:
         self._ledger = ledger
         self._messages = messages
         self._dice = dice
+        self._people = People(messages)
         self._tasks: set[asyncio.Task[None]] = set()
         self._table: dict[str, dict[str, Handler]] = {
             "/": {"GET": self._in_task(self._show_page)},
@@ -50,6 +53,7 @@ class Routes:
             "/faults": {"GET": self._show_faults, "PUT": self._set_faults, "DELETE": self._clear_faults},
             "/messages": {"GET": self._in_task(self._show_messages), "DELETE": self._clear_messages},
             "/messages/count": {"GET": self._count_messages},
+            "/clicks": {"POST": self._in_task(self._act)},
         }
 
     def handle(self, request: Request, connection: Connection) -> None:
@@ -137,6 +141,22 @@ class Routes:
     def _clear_faults(self, request: Request, connection: Connection) -> None:
         self._dice.set(Faults())
         connection.answer(204)
+
+    # People.
+
+    async def _act(self, request: Request, connection: Connection) -> None:
+        query = request.query
+        if unknown := query.keys() - {"campaign", "share", "event"}:
+            return connection.error(400, "QUERY_UNKNOWN", f"unknown query parameter {min(unknown)!r}")
+        share, event = query.get("share", "1"), query.get("event", EVENTS[0])
+        if not query.get("campaign"):
+            return connection.error(400, "CAMPAIGN_MISSING", "campaign is whose messages are acted on")
+        if not _SHARE.fullmatch(share):
+            return connection.error(400, "SHARE_INVALID", "share is a number from 0 to 1")
+        if event not in EVENTS:
+            return connection.error(400, "EVENT_UNKNOWN", f"event is {' or '.join(EVENTS)}")
+        lines = self._people.act(campaign=query["campaign"], share=float(share), event=event)
+        await connection.stream(_NDJSON, lines)
 
     # The ledger.
 
