@@ -31,8 +31,13 @@ async def created(context: Context) -> None:
 
 
 async def no_content(context: Context) -> None:
-    """Answer a stream with 204; nothing may be streamed after it."""
+    """Answer 204, also a stream, which must stay empty then. Call it last."""
     await context.send_initial_metadata(((STATUS_KEY, "204"),))
+
+
+async def attached(context: Context, disposition: str) -> None:
+    """Answer a file (RFC 6266). Call it before the first message of the stream."""
+    await context.send_initial_metadata((("content-disposition", disposition),))
 
 
 @dataclass(frozen=True, slots=True)

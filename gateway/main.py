@@ -21,6 +21,7 @@ from gateway.apis import BY_NAME
 from gateway.dialects.reachbell.api import CampaignsApi as ReachBellApi
 from gateway.door.authorization import AuthorizationApi
 from gateway.door.credentials import Credentials
+from gateway.numbers import Numbers
 from gateway.patience import open_patient_channel
 from gateway.settings import GatewaySettings
 from gateway.watches import Watches
@@ -72,7 +73,7 @@ def build(settings: GatewaySettings) -> Sequence[Part]:
     ]
     campaigns, analytics = CampaignsServiceStub(channels[0]), AnalyticsServiceStub(channels[1])
     watches = Watches(campaigns=campaigns, analytics=analytics)
-    reachbell = ReachBellApi(campaigns=campaigns, analytics=analytics, watches=watches, clock=clock)
+    reachbell = ReachBellApi(campaigns=campaigns, numbers=Numbers(analytics), watches=watches)
     door = AuthorizationApi(apis=BY_NAME, credentials=credentials, identities=identities)
 
     def register(server: grpc.aio.Server) -> None:

@@ -47,7 +47,9 @@ def _taken(route: Route) -> tuple[Descriptor | None, frozenset[str]]:
 
 
 def _is_needed(route: Route, message: Descriptor, bound: frozenset[str], checker: Checker) -> bool:
-    if route.body != "*" and not route.rule.body_message:
+    if route.rule.body_message:
+        return True  # a patch without anything in it is `{}`
+    if route.body != "*":
         required = shape_of(route.method.input_type, json_names_only=checker.json_names_only).required
         return route.body in {field.name for field in required}
     required = shape_of(message, json_names_only=checker.json_names_only).required

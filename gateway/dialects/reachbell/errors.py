@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from carillon.campaigns.v1.campaigns_pb2 import Campaign
+
 from gateway.core_errors import CoreError
+from gateway.dialects.reachbell.states import WORDS
 from gateway.refusal import Reply
 
 LONGEST_MESSAGE = 500
@@ -32,6 +35,17 @@ CODES: Mapping[str, str] = {
     "ISSUER_UNAVAILABLE": "unavailable",
     "IDENTITY_INVALID": "credential_invalid",
     "IDENTITY_MISSING": "credential_invalid",
+}
+
+# Refusals for a campaign's state, told with ReachBell's word for it.
+SENTENCES: Mapping[str, str] = {
+    "CAMPAIGN_NOT_EDITABLE": "Only a draft can be edited, and this campaign is {status}.",
+    "CAMPAIGN_NOT_DELETABLE": (
+        "Only a draft, scheduled or cancelled campaign can be deleted, and this one is {status}. Once it has ended, "
+        "ArchiveCampaign of the native API puts it away: POST /v1/projects/-/campaigns/{{id}}:archive."
+    ),
+    "CAMPAIGN_NOT_STARTABLE": "Only a draft or scheduled campaign can be started, and this one is {status}.",
+    "CAMPAIGN_NOT_RESENDABLE": "Only a sent or cancelled campaign can be sent again, and this one is {status}.",
 }
 
 # The core's paths → ReachBell's, the first that fits; what none fits is ReachBell's own already.
@@ -69,7 +83,14 @@ def field_of(path: str, *, attribute: str = "") -> str:
 def reply_of(error: CoreError) -> Reply:
     """What a refusal of the core is told as."""
     field = field_of(error.field, attribute=error.metadata.get("attribute", ""))
-    return Reply(error.status, error.reason, error.message, field)
+    return Reply(error.status, error.reason, _sentence(error), field)
+
+
+def _sentence(error: CoreError) -> str:
+    if error.reason not in SENTENCES or "state" not in error.metadata:
+        return error.message
+    state = Campaign.State.Value("STATE_" + error.metadata["state"])
+    return SENTENCES[error.reason].format(status=WORDS[state])
 
 
 def render(reply: Reply, request_id: str) -> Mapping[str, Any]:

@@ -1,37 +1,57 @@
 """Owns ReachBell's filters, `{"country": ["US", "CA"], "tags": ["newsletter"]}`, there and back.
 
-Several values mean any of them, several attributes all of them, `{}` everybody.
+Several values mean any of them, several attributes all of them, `{}` everybody. In the segment that overrides a
+campaign's, the tag `did-not-open` means the recipients of that campaign who neither opened nor clicked; it narrows
+whatever else the filters say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from carillon.segments.v1.filter_pb2 import Condition, Filter, FilterList
+from carillon.segments.v1.filter_pb2 import Condition, DidNotOpen, Filter, FilterList
 from google.protobuf.struct_pb2 import Struct, Value
 
 from services.runtime.errors import Invalid
 
 LONGEST_ATTRIBUTE = 64
 PATH = "segment.filters"
+TAGS = "tags"
+DID_NOT_OPEN = "did-not-open"
 
 
-def filter_from(filters: Struct) -> Filter:
-    """The tree. Raises Invalid where a value is no list of strings, or an empty one: nobody, or everybody?"""
-    conditions = [_condition(attribute, filters.fields[attribute]) for attribute in sorted(filters.fields)]
-    if not conditions:
-        return Filter()
-    return Filter(all_of=FilterList(filters=[Filter(condition=condition) for condition in conditions]))
+def filter_from(filters: Struct, *, overridden: str = "") -> Filter:
+    """The tree; `overridden` is the name of the campaign whose own segment these filters replace, if they do.
+
+    Raises Invalid where a value is no list of strings, or an empty one: nobody, or everybody?
+    """
+    operands = [
+        operand
+        for attribute in sorted(filters.fields)
+        for operand in _operands(attribute, _values(attribute, filters.fields[attribute]), overridden)
+    ]
+    return Filter(all_of=FilterList(filters=operands)) if operands else Filter()
 
 
-def _condition(attribute: str, value: Value) -> Condition:
-    if not 0 < len(attribute) <= LONGEST_ATTRIBUTE:
-        message = f"An attribute has 1 to {LONGEST_ATTRIBUTE} characters."
-        raise Invalid("FILTER_INVALID", message, field=f"{PATH}.{attribute[:LONGEST_ATTRIBUTE]}")
-    return Condition(attribute=attribute, operator=Condition.OPERATOR_ANY_OF, values=_values(attribute, value))
+def _operands(attribute: str, values: Sequence[str], overridden: str) -> Sequence[Filter]:
+    others = [value for value in values if value != DID_NOT_OPEN]
+    if len(others) == len(values):
+        return [_any_of(attribute, values)]
+    if attribute != TAGS or not overridden:
+        message = f"{DID_NOT_OPEN} is only for the tags of a segment that a campaign is sent to again."
+        raise Invalid("FILTER_INVALID", message, field=f"{PATH}.{attribute}[{values.index(DID_NOT_OPEN)}]")
+    did_not_open = Filter(did_not_open=DidNotOpen(campaign=overridden))
+    return [did_not_open, _any_of(attribute, others)] if others else [did_not_open]
+
+
+def _any_of(attribute: str, values: Sequence[str]) -> Filter:
+    return Filter(condition=Condition(attribute=attribute, operator=Condition.OPERATOR_ANY_OF, values=values))
 
 
 def _values(attribute: str, value: Value) -> Sequence[str]:
+    if not 0 < len(attribute) <= LONGEST_ATTRIBUTE:
+        message = f"An attribute has 1 to {LONGEST_ATTRIBUTE} characters."
+        raise Invalid("FILTER_INVALID", message, field=f"{PATH}.{attribute[:LONGEST_ATTRIBUTE]}")
     path = f"{PATH}.{attribute}"
     if value.WhichOneof("kind") != "list_value" or not value.list_value.values:
         raise Invalid("FILTER_INVALID", "This must be a list of at least one string.", field=path)
@@ -44,22 +64,30 @@ def _values(attribute: str, value: Value) -> Sequence[str]:
 def filters_to(tree: Filter) -> Struct | None:
     """The filters that `tree` came from; None where it came from another API and ReachBell has no words for it."""
     filters = Struct()
-    conditions = _conditions(tree)
-    if conditions is None or len({condition.attribute for condition in conditions}) < len(conditions):
-        return None
-    for condition in conditions:
-        if condition.operator != Condition.OPERATOR_ANY_OF:
+    said: set[tuple[str, str]] = set()  # (kind, attribute): a second one would widen the first
+    for operand in _operands_of(tree):
+        spelled = _spelled(operand)
+        kind = operand.WhichOneof("kind") or ""
+        if spelled is None or (kind, spelled[0]) in said:
             return None
-        filters.get_or_create_list(condition.attribute).extend(list(condition.values))
+        attribute, values = spelled
+        said.add((kind, attribute))
+        filters.get_or_create_list(attribute).extend(values)
     return filters
 
 
-def _conditions(tree: Filter) -> Sequence[Condition] | None:
+def _operands_of(tree: Filter) -> Sequence[Filter]:
     kind = tree.WhichOneof("kind")
     if kind is None:
         return []
-    if kind == "condition":
-        return [tree.condition]
-    if kind == "all_of" and all(item.WhichOneof("kind") == "condition" for item in tree.all_of.filters):
-        return [item.condition for item in tree.all_of.filters]
+    return list(tree.all_of.filters) if kind == "all_of" else [tree]
+
+
+def _spelled(operand: Filter) -> tuple[str, Sequence[str]] | None:
+    """(the attribute, its values), None where there are no words for it."""
+    kind = operand.WhichOneof("kind")
+    if kind == "did_not_open":
+        return TAGS, [DID_NOT_OPEN]
+    if kind == "condition" and operand.condition.operator == Condition.OPERATOR_ANY_OF:
+        return operand.condition.attribute, list(operand.condition.values)
     return None

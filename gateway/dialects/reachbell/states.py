@@ -19,8 +19,5 @@ WORDS: Mapping[int, str] = {
     State.STATE_FAILED: "failed",
 }
 
-# In these nothing was sent yet, so there is nothing to count.
-UNLAUNCHED = frozenset({State.STATE_DRAFT, State.STATE_SCHEDULED})
-
 # In these nothing will ever be sent again.
 ENDED = frozenset({State.STATE_COMPLETED, State.STATE_ARCHIVED, State.STATE_CANCELLED, State.STATE_FAILED})

@@ -1,4 +1,7 @@
-"""Owns ReachBell's schedule, `{"mode", "sendAt", "timezone"}`, there and back, and how it writes an instant."""
+"""Owns how ReachBell writes an instant, and its schedule, `{"mode", "sendAt", "timezone"}`, there and back.
+
+Never knows what time it is: whether an instant is past, the core says.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from gateway import local_time
 from services.runtime.errors import Invalid
 
 MODES = ("immediate", "scheduled", "draft")
-GRACE = datetime.timedelta(minutes=5)  # a `sendAt` that long past starts at once; an older one is a mistake
+MODE_OF = {"immediate": "immediate", "start_time": "scheduled", None: "draft"}  # the core's kind → ReachBell's word
 
 
 def spell(instant: datetime.datetime) -> str:
@@ -26,40 +29,39 @@ def spell_stamp(stamp: Timestamp) -> str:
     return spell(stamp.ToDatetime(tzinfo=datetime.UTC))
 
 
-def schedule_from(schedule: pb.Schedule, *, now: datetime.datetime) -> tuple[core.Schedule, Mapping[str, str]]:
+def schedule_from(schedule: pb.Schedule) -> tuple[core.Schedule, Mapping[str, str]]:
     """(the core's schedule, what only ReachBell keeps of it). Raises Invalid with ReachBell's own path."""
     if schedule.mode not in MODES:
         raise Invalid("SCHEDULE_INVALID", f"A mode is one of {', '.join(MODES)}.", field="schedule.mode")
+    instant = _instant(schedule)
+    answer = core.Schedule(time_zone=schedule.timezone)
+    if schedule.mode == "scheduled":
+        if instant is None:
+            raise Invalid("FIELD_REQUIRED", "Say when it is to be sent.", field="schedule.sendAt")
+        answer.start_time.FromDatetime(instant)
+        return answer, {}
+    if schedule.mode == "immediate":
+        answer.immediate = True
+    return answer, {"sendAt": spell(instant)} if instant else {}
+
+
+def _instant(schedule: pb.Schedule) -> datetime.datetime | None:
+    """When it says, None where it does not."""
     zone = local_time.zone_of(schedule.timezone or "UTC")
     if zone is None:
         raise Invalid("TIME_ZONE_UNKNOWN", "There is no such time zone.", field="schedule.timezone")
-    answer = core.Schedule(time_zone=schedule.timezone)
-    if schedule.mode == "immediate":
-        answer.immediate = True
-        return answer, {}
     if not schedule.send_at:
-        if schedule.mode == "scheduled":
-            raise Invalid("FIELD_REQUIRED", "Say when it is to be sent.", field="schedule.sendAt")
-        return answer, {}
+        return None
     instant = local_time.read_instant(schedule.send_at, zone)
     if instant is None:
         raise Invalid("TIME_INVALID", "This is no date and time.", field="schedule.sendAt")
-    if schedule.mode == "draft":
-        return answer, {"mode": "draft", "sendAt": spell(instant)}
-    if instant < now - GRACE:
-        raise Invalid("TIME_PAST", "This is more than 5 minutes past.", field="schedule.sendAt")
-    if instant <= now:
-        answer.immediate = True
-        return answer, {"mode": "scheduled", "sendAt": spell(instant)}
-    answer.start_time.FromDatetime(instant)
-    return answer, {}
+    return instant
 
 
 def schedule_to(schedule: core.Schedule, kept: Mapping[str, str]) -> pb.Schedule:
     """What was written, as ReachBell writes it."""
     kind = schedule.WhichOneof("kind")
-    mode = {"immediate": "immediate", "start_time": "scheduled", None: "draft"}[kind]
-    answer = pb.Schedule(mode=kept.get("mode", mode))
+    answer = pb.Schedule(mode=MODE_OF[kind])
     if kind == "start_time":
         answer.send_at = spell_stamp(schedule.start_time)
     elif "sendAt" in kept:

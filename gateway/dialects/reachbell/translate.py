@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from carillon.analytics.v1.analytics_pb2 import CampaignStats
 from carillon.campaigns.v1 import campaigns_pb2 as core
+from carillon.campaigns.v1.campaigns_service_pb2 import ResendCampaignRequest
 from carillon.dialects.reachbell.v1 import campaigns_api_pb2 as pb
 from carillon.segments.v1.segments_pb2 import CHANNEL_PUSH, Audience
 
-from gateway.dialects.reachbell import times
-from gateway.dialects.reachbell.filters import filter_from, filters_to
+from gateway.dialects.reachbell import times, vendor
+from gateway.dialects.reachbell.filters import DID_NOT_OPEN, filter_from, filters_to
 from gateway.dialects.reachbell.states import WORDS
+from gateway.numbers import UNLAUNCHED
 from services import names
 from services.runtime.errors import Invalid
 
-VENDOR = "reachbell"  # our key in Campaign.vendor_fields
 CONTENT_FIELDS = ("title", "body", "icon_url", "image_url", "click_url")
 UTM_FIELDS = ("source", "medium", "campaign", "term", "content")
 
@@ -34,17 +32,22 @@ def campaign_name(campaign_id: str) -> str:
     return f"projects/{names.ANY_PROJECT}/campaigns/{spelled}"
 
 
-def campaign_from(request: pb.CreateCampaignRequest, *, now: datetime.datetime) -> core.Campaign:
-    """What the core is to make. Raises Invalid or NotFound."""
+def project_id_of(campaign: core.Campaign) -> str:
+    """`proj_…` of the campaign's name."""
+    return str(campaign.name).split("/")[1]
+
+
+def campaign_from(request: pb.CreateCampaignRequest, *, beside: str = "") -> core.Campaign:
+    """What the core is to keep; `beside` are the `vendor_fields` before. Raises Invalid or NotFound."""
     campaign = core.Campaign(display_name=request.name, channels=[CHANNEL_PUSH])
     if request.HasField("content"):
         campaign.push_content.CopyFrom(_content_from(request.content))
-    if request.HasField("segment") and (audience := _audience_from(request.segment, request.project_id)):
+    if request.HasField("segment") and (audience := audience_from(request.segment, request.project_id)):
         campaign.audience.CopyFrom(audience)
     if request.HasField("schedule"):
-        schedule, kept = times.schedule_from(request.schedule, now=now)
+        schedule, kept = times.schedule_from(request.schedule)
         campaign.schedule.CopyFrom(schedule)
-        campaign.vendor_fields = json.dumps({VENDOR: kept}) if kept else ""
+        campaign.vendor_fields = vendor.fields_with(kept, beside=beside)
     if request.HasField("utm"):
         campaign.utm.CopyFrom(core.Utm(**{name: getattr(request.utm, name) for name in UTM_FIELDS}))
     return campaign
@@ -58,26 +61,49 @@ def _content_from(content: pb.Content) -> core.PushContent:
     return core.PushContent(**{name: getattr(content, name) for name in CONTENT_FIELDS}, actions=actions)
 
 
-def _audience_from(segment: pb.Segment, project_id: str) -> Audience | None:
+def audience_from(segment: pb.Segment, project_id: str, *, overridden: str = "") -> Audience | None:
+    """Whom it is for, None where it does not say; `overridden` as filter_from has it. Raises Invalid or NotFound."""
     if segment.HasField("filters") and segment.HasField("saved_segment_id"):
         raise Invalid("SEGMENT_AMBIGUOUS", "Give either filters or savedSegmentId.", field="segment")
     if segment.HasField("filters"):
-        return Audience(filter=filter_from(segment.filters))
+        return Audience(filter=filter_from(segment.filters, overridden=overridden))
     if segment.HasField("saved_segment_id"):
         saved = names.parse_id("segments", segment.saved_segment_id, field="audience.segment")
         return Audience(segment=f"{project_name(project_id)}/segments/{names.spell('segments', saved)}")
     return None
 
 
+def override_from(request: pb.SendCampaignRequest, campaign: core.Campaign) -> Audience | None:
+    """Whom the campaign is sent to instead, None where to the same. Raises Invalid or NotFound."""
+    if not request.HasField("segment"):
+        return None
+    audience = audience_from(request.segment, project_id_of(campaign), overridden=campaign.name)
+    if audience is None:
+        raise Invalid("SEGMENT_REQUIRED", "Give filters or savedSegmentId.", field="segment")
+    if campaign.state in UNLAUNCHED and _asks_who_did_not_open(audience):
+        message = f"Nobody has got this campaign yet, so nobody can be {DID_NOT_OPEN}."
+        raise Invalid("FILTER_INVALID", message, field="segment.filters.tags")
+    return audience
+
+
+def _asks_who_did_not_open(audience: Audience) -> bool:
+    return any(operand.HasField("did_not_open") for operand in audience.filter.all_of.filters)
+
+
+def resend_of(campaign: core.Campaign, audience: Audience | None) -> ResendCampaignRequest:
+    """What the core is asked for; the `sendAt` that we kept was the old campaign's."""
+    forgotten = vendor.fields_with({}, beside=campaign.vendor_fields)
+    return ResendCampaignRequest(name=campaign.name, audience=audience, vendor_fields=forgotten)
+
+
 def campaign_to(campaign: core.Campaign, numbers: CampaignStats) -> pb.Campaign:
     """The full campaign object."""
-    project, _, campaign_id = campaign.name.removeprefix("projects/").split("/")
     answer = pb.Campaign(
-        id=campaign_id,
+        id=campaign.name.rpartition("/")[2],
         name=campaign.display_name,
-        project_id=project,
+        project_id=project_id_of(campaign),
         status=WORDS[campaign.state],
-        schedule=times.schedule_to(campaign.schedule, _kept(campaign)),
+        schedule=times.schedule_to(campaign.schedule, vendor.kept_in(campaign)),
         stats=stats_to(campaign, numbers),
         created_at=times.spell_stamp(campaign.create_time),
         updated_at=times.spell_stamp(campaign.update_time),
@@ -89,11 +115,6 @@ def campaign_to(campaign: core.Campaign, numbers: CampaignStats) -> pb.Campaign:
     if campaign.HasField("utm"):
         answer.utm.CopyFrom(pb.Utm(**_given(campaign.utm, UTM_FIELDS)))
     return answer
-
-
-def _kept(campaign: core.Campaign) -> Mapping[str, str]:
-    kept: Mapping[str, str] = json.loads(campaign.vendor_fields or "{}").get(VENDOR, {})
-    return kept
 
 
 def _content_to(content: core.PushContent) -> pb.Content:

@@ -52,7 +52,7 @@ def test_streams_are_never_cut_and_have_clusters_of_their_own() -> None:
         action for match, action in [*actions("native"), *actions("reachbell")] if "_streams" in action["cluster"]
     ]
 
-    assert len(streams) == 3  # WatchCampaign by REST and by gRPC, ReachBell's
+    assert len(streams) == 4  # WatchCampaign by REST and by gRPC, ReachBell's progress and CSV
     assert all((action["timeout"], action["idle_timeout"]) == ("0s", "0s") for action in streams)
 
 

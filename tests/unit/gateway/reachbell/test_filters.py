@@ -12,6 +12,8 @@ from google.protobuf.struct_pb2 import Struct
 from gateway.dialects.reachbell.filters import filter_from, filters_to
 from services.runtime.errors import Invalid
 
+ORIGINAL = "projects/proj_a/campaigns/cmp_a"
+
 
 def struct(filters: dict[str, Any]) -> Struct:
     written = Struct()
@@ -47,6 +49,32 @@ def test_values_are_any_of_and_keys_are_all_of() -> None:
     assert {item.operator for item in conditions} == {Condition.OPERATOR_ANY_OF}
 
 
+def test_an_override_narrows_to_those_who_did_not_open() -> None:
+    filters = {"country": ["US"], "tags": ["did-not-open", "vip"]}
+
+    tree = filter_from(struct(filters), overridden=ORIGINAL)
+
+    assert [item.WhichOneof("kind") for item in tree.all_of.filters] == ["condition", "did_not_open", "condition"]
+    assert tree.all_of.filters[1].did_not_open.campaign == ORIGINAL
+    assert list(tree.all_of.filters[2].condition.values) == ["vip"]
+    assert json_format.MessageToDict(filters_to(tree)) == filters  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("filters", "overridden", "field"),
+    [
+        ({"tags": ["vip", "did-not-open"]}, "", "segment.filters.tags[1]"),
+        ({"country": ["did-not-open"]}, "", "segment.filters.country[0]"),
+        ({"country": ["did-not-open"]}, ORIGINAL, "segment.filters.country[0]"),
+    ],
+)
+def test_did_not_open_is_refused_elsewhere(filters: dict[str, Any], overridden: str, field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        filter_from(struct(filters), overridden=overridden)
+
+    assert refused.value.field == field
+
+
 @pytest.mark.parametrize(
     ("filters", "field"),
     [
@@ -70,6 +98,9 @@ def test_what_could_mean_nobody_or_everybody_is_refused(filters: dict[str, Any],
 def test_a_tree_that_reachbell_has_no_words_for_has_none() -> None:
     exists = Filter(condition=Condition(attribute="plan", operator=Condition.OPERATOR_EXISTS))
     nobody = Filter(none_of=FilterList(filters=[Filter()]))
+    country = Filter(condition=Condition(attribute="country", operator=Condition.OPERATOR_ANY_OF, values=["US"]))
+    both = Filter(all_of=FilterList(filters=[country, country]))
 
     assert filters_to(exists) is None
     assert filters_to(nobody) is None
+    assert filters_to(both) is None

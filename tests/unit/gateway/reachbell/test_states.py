@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from carillon.campaigns.v1.campaigns_pb2 import Campaign
 
-from gateway.dialects.reachbell.states import ENDED, UNLAUNCHED, WORDS
+from gateway.dialects.reachbell.states import ENDED, WORDS
+from gateway.numbers import UNLAUNCHED
 
 
 def test_every_state_of_the_core_has_a_word() -> None:

@@ -37,7 +37,7 @@ BODY: dict[str, Any] = {
 
 
 def read(body: dict[str, Any]) -> core.Campaign:
-    return translate.campaign_from(json_format.ParseDict(body, pb.CreateCampaignRequest()), now=NOW)
+    return translate.campaign_from(json_format.ParseDict(body, pb.CreateCampaignRequest()))
 
 
 def stored(campaign: core.Campaign, **more: Any) -> core.Campaign:
