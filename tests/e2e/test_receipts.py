@@ -13,9 +13,9 @@ import pytest
 
 from services.runtime import ids
 from tests.e2e.books import push, read_books, wait_until_ended
-from tests.stacks import Running
+from tests.stacks import Running, own_stack, running
 from tools.client import CallFailed, Client, Json
-from tools.workspace import Workspace, add_people
+from tools.workspace import Workspace, add_people, make_workspace
 
 PEOPLE = 500
 CLICKING, DISMISSING = "0.2", "0.1"
@@ -40,10 +40,10 @@ async def sent_to(reachbell: Client, workspace: Workspace, **changes: Any) -> st
     return str(created["id"])
 
 
-async def counted(reachbell: Client, campaign: str, **wanted: int) -> Json:
+async def counted(reachbell: Client, campaign: str, *, seconds: float = 15, **wanted: int) -> Json:
     """ReachBell's numbers, once they are these: receipts travel by Kafka."""
     shown: Json = {}
-    for _ in range(60):
+    for _ in range(round(seconds / 0.25)):
         shown = (await reachbell.call("GET", f"/campaigns/{campaign}"))["stats"]
         if {name: shown[name] for name in wanted} == wanted:
             break
@@ -250,6 +250,36 @@ async def test_a_browser_that_subscribes_is_in_the_next_audience(
     assert [status for status, _ in refused] == [400, 400, 400, 400, 400, 404, 404]
     assert books.reached == {browser["endpoint"].rpartition("/")[2]}
     assert unknown.value.status == 404
+
+
+async def test_receipts_that_kafka_lost_are_counted_all_the_same() -> None:
+    with own_stack() as own:
+        there = running(own)
+        workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Lost")
+        await add_people(there.described, workspace, 100)
+        async with Client(there.described["dialects"]["reachbell"], workspace.key_header) as reachbell:
+            campaign = await sent_to(reachbell, workspace)
+            await asyncio.to_thread(own.stop, "analytics")
+            async with Client(there.described["sandbox"]) as sandbox:
+                clicks = await act(sandbox, campaign, share=CLICKING)
+            await _until_all_is_sent(there)
+            await asyncio.to_thread(own.wipe_kafka)
+            await asyncio.to_thread(own.start, "analytics")
+
+            await counted(reachbell, campaign, seconds=60, clicked=len(clicks))
+
+        assert clicks
+        assert {line["status"] for line in clicks} == {204}
+
+
+async def _until_all_is_sent(stack: Running) -> None:
+    """Until Kafka has every event of delivery's."""
+    connection = await asyncpg.connect(stack.described["postgres"])
+    try:
+        while await connection.fetchval("SELECT count(*) FROM delivery.outbox"):
+            await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
 
 
 async def _count(native: Client, workspace: Workspace, filter: Json) -> int:
