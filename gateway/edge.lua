@@ -20,12 +20,27 @@ local function is_grpc(kind)
   return kind ~= nil and (kind == "application/grpc" or kind:find("^application/grpc[+;]") ~= nil)
 end
 
+-- What means something to gRPC must not come from a client that does not speak it: a time-out, binary metadata.
+local function remove_grpc_headers(headers)
+  local found = {}
+  for name in pairs(headers) do
+    if name:find("^grpc%-") or name:find("%-bin$") then
+      found[#found + 1] = name
+    end
+  end
+  for _, name in ipairs(found) do
+    headers:remove(name)
+  end
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
   local memory = handle:streamInfo():dynamicMetadata()
   memory:set("carillon", "request_id", headers:get("x-request-id") or "")
   if is_grpc(headers:get("content-type")) then
     memory:set("carillon", "grpc", "yes")
+  else
+    remove_grpc_headers(headers)
   end
 end
 

@@ -52,6 +52,7 @@ PLAIN: Mapping[int, Reply] = {
         Reply(429, "TOO_MANY_REQUESTS", "Too much at once; try again.", headers={"retry-after": "1"}),
         Reply(431, "HEADERS_TOO_LARGE", "The request's headers are too large."),
         Reply(500, "INTERNAL", "Something went wrong on our side."),
+        Reply(501, "NOT_IMPLEMENTED", "This transfer coding is not understood."),
         Reply(502, "UNAVAILABLE", "A part is restarting; try again.", headers={"retry-after": "1"}),
         Reply(503, "UNAVAILABLE", "A part is restarting; try again.", headers={"retry-after": "1"}),
         Reply(504, "TIMEOUT", "It took too long; try again.", headers={"retry-after": "1"}),
