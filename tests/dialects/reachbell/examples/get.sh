@@ -1,0 +1,2 @@
+curl https://api.reachbell.com/campaigns/cmp_01HX5... \
+-H "x-api-key: rb_live_yourkey"
