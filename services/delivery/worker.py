@@ -114,14 +114,11 @@ class Worker:
             if not self._runs:
                 pause = await self._database.transaction(run_repository.seconds_to_next_due)
                 return LONGEST_SLEEP if pause is None else min(max(pause, 0.01), LONGEST_SLEEP)
-            run = self._runs.popleft()
-            if await self._claim(run):
-                self._runs.append(run)
+            await self._claim(self._runs.popleft())  # one claim a turn: in the next, runs that started since are seen
         return LONGEST_SLEEP
 
-    async def _claim(self, run: bytes) -> bool:
+    async def _claim(self, run: bytes) -> None:
         since = self._clock.boot_seconds()
-
         most = self._pace(run).claim_size
 
         async def work(tx: Transaction) -> Claim | None:
@@ -129,11 +126,10 @@ class Worker:
 
         claim = await self._database.transaction(work)
         if claim is None:
-            return False
+            return
         task = asyncio.create_task(self._carry_out(claim, since))
         self._in_hand[task] = claim.id
         task.add_done_callback(self._let_go)
-        return True
 
     def _pace(self, run: bytes) -> Pace:
         if run not in self._paces:

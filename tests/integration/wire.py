@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 SIZE = 65536
 
@@ -17,7 +16,7 @@ class Wire:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._losing: Callable[[bytes], bool] | None = None
+        self._losing: tuple[bytes, bytes] | None = None
         self._down = False
         self.lost = 0  # answers that were made and never arrived
 
@@ -38,9 +37,12 @@ class Wire:
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
-    def lose_answer_to(self, request: bytes) -> None:
-        """The next request that contains these bytes arrives; its answer does not, and the connection is over."""
-        self._losing = lambda data: request in data
+    def lose_answer_to(self, request: bytes, *, after: bytes = b"") -> None:
+        """The next request that contains these bytes arrives; its answer does not, and the connection is over.
+
+        Only on a connection on which `after` has been said since now.
+        """
+        self._losing = (after, request)
 
     def cut(self) -> None:
         """Break every connection; later ones break at once."""
@@ -74,10 +76,14 @@ class Wire:
                 end.transport.abort()
 
     async def _there(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, losing: asyncio.Event) -> None:
+        heard = False
         while data := await reader.read(SIZE):
-            if self._losing is not None and self._losing(data):
-                self._losing = None
-                losing.set()
+            if self._losing is not None:
+                after, request = self._losing
+                heard = heard or after in data
+                if heard and request in data:
+                    self._losing = None
+                    losing.set()
             writer.write(data)
             await writer.drain()
         writer.close()

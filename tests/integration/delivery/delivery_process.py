@@ -1,0 +1,134 @@
+"""Owns one delivery process inside a test: wired as the real one is, but for the outside world; it can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from services.delivery.authorisation import Authorisations
+from services.delivery.completion import Completion
+from services.delivery.dispatches import Dispatches
+from services.delivery.domain.links import Links
+from services.delivery.janitor import Janitor
+from services.delivery.owners import Owners
+from services.delivery.recording import Recorder
+from services.delivery.run_repository import WORK_CHANNEL
+from services.delivery.settings import DeliverySettings
+from services.delivery.vapid_keys import VapidKeys
+from services.delivery.worker import Worker
+from services.runtime.clock import SystemClock
+from services.runtime.database import Database
+from services.runtime.notifications import Notifications
+from services.runtime.settings import Address, Secret
+from tests.integration.delivery.outside_world import OutsideWorld, ScriptedSender
+
+NOWHERE = Address("127.0.0.1:1")
+KEY = Secret(bytes(32))
+
+
+class ScriptedDispatches(Dispatches):
+    """The real ones, with one sender for every project."""
+
+    def __init__(self, database: Database, sender: ScriptedSender) -> None:
+        settings = DeliverySettings(
+            listen=NOWHERE,
+            http_listen=NOWHERE,
+            database_url="",
+            kafka="",
+            identity_secret=KEY,
+            campaigns=NOWHERE,
+            segments=NOWHERE,
+            analytics=NOWHERE,
+            gateway=NOWHERE,
+            encryption_key=KEY,
+            state_dir="",
+        )
+        keys = VapidKeys(database=database, encryption_key=KEY)
+        super().__init__(database=database, settings=settings, keys=keys, links=Links(KEY))
+        self._sender_of_these_tests = sender
+
+    async def _sender(self, tenant: bytes, project: bytes) -> Any:
+        return self._sender_of_these_tests
+
+
+class DeliveryProcess:
+    """Worker and janitor. Processes that share `directory` see each other's death; others are other machines."""
+
+    def __init__(
+        self,
+        database: Database,
+        world: OutsideWorld,
+        directory: Path,
+        *,
+        claim_size: int = 100,
+        claims_at_once: int = 2,
+    ) -> None:
+        clock = SystemClock()
+        self.lives = False
+        self.database = database
+        self.sender = ScriptedSender(world)
+        self.owners = Owners(directory)
+        self._notifications = Notifications(database)
+        self._authorisations = Authorisations(database=database, clock=clock)
+        dispatches = ScriptedDispatches(database, self.sender)
+        recorder = Recorder(database=database, clock=clock)
+        completion = Completion(database)
+        self.worker = Worker(
+            database=database,
+            clock=clock,
+            owners=self.owners,
+            authorisations=self._authorisations,
+            dispatches=dispatches,
+            recorder=recorder,
+            completion=completion,
+            wake=self._notifications.listen(WORK_CHANNEL),
+            claims_at_once=claims_at_once,
+            claim_size=claim_size,
+        )
+        self.janitor = Janitor(
+            database=database,
+            clock=clock,
+            owners=self.owners,
+            worker=self.worker,
+            dispatches=dispatches,
+            recorder=recorder,
+            completion=completion,
+            wake=self._notifications.listen(WORK_CHANNEL),
+        )
+
+    async def start(self) -> None:
+        """As the chassis does."""
+        self.lives = True
+        await self._notifications.start()
+        await self.janitor.start()
+        await self.worker.start()
+
+    async def stop(self) -> None:
+        """In good order."""
+        self.lives = False
+        self.sender.let_go()
+        await self.worker.stop()
+        await self.janitor.stop()
+        await self._notifications.stop()
+
+    async def kill(self) -> None:
+        """As SIGKILL does: nothing more is done, nothing is recorded, the lock is free."""
+        self.lives = False
+        loops = [self.worker._task, self.janitor._task, *self._authorisations._tasks.values()]
+        await _cancel([*loops, *self.worker._in_hand])
+        await _cancel(list(self.database._running))
+        os.close(self.owners._lock)
+        await self._notifications.stop()
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
+    present = [task for task in tasks if task is not None]
+    for task in present:
+        task.cancel()
+    for task in present:
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
