@@ -17,7 +17,7 @@ import aiohttp
 from sandbox.messages import Messages, Shown
 
 EVENTS = ("clicked", "dismissed")
-_AT_ONCE = 16
+_AT_ONCE = 32
 _SECONDS = 20
 
 
