@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Sequence
 from itertools import groupby
 
+import structlog
+
 from services import topics
 from services.delivery import messages, receipt_repository
 from services.delivery.domain.receipts import Receipt
@@ -16,6 +18,8 @@ from services.runtime import outbox
 from services.runtime.background import run_in_background
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import DomainError, Exhausted, Unavailable
+
+log = structlog.get_logger()
 
 GATHER_SECONDS = 0.025
 MOST_AT_ONCE = 2_000
@@ -65,6 +69,9 @@ class Receipts:
             await self._database.transaction(lambda tx: store(tx, [receipt for receipt, _ in group]))
         except Unavailable as error:
             problem = error
+        except Exception:  # a defect of ours: loud, and nobody is told that it was kept
+            log.exception("receipts could not be stored", count=len(group))
+            problem = Unavailable("RECEIPTS_UNAVAILABLE", "It could not be kept; try again.")
         for _, stored in group:
             if stored.done():
                 continue  # whoever waited has left

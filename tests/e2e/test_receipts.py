@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
 import asyncpg
 import pytest
 
+from services.delivery.domain.links import Links
 from services.runtime import ids
 from tests.e2e.books import push, read_books, wait_until_ended
 from tests.stacks import Running, own_stack, running
 from tools.client import CallFailed, Client, Json
+from tools.stack.secrets import load_or_create
+from tools.stack.stack import Stack
 from tools.workspace import Workspace, add_people, make_workspace
 
 PEOPLE = 500
@@ -252,24 +256,60 @@ async def test_a_browser_that_subscribes_is_in_the_next_audience(
     assert unknown.value.status == 404
 
 
-async def test_receipts_that_kafka_lost_are_counted_all_the_same() -> None:
-    with own_stack() as own:
-        there = running(own)
-        workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Lost")
-        await add_people(there.described, workspace, 100)
-        async with Client(there.described["dialects"]["reachbell"], workspace.key_header) as reachbell:
-            campaign = await sent_to(reachbell, workspace)
-            await asyncio.to_thread(own.stop, "analytics")
-            async with Client(there.described["sandbox"]) as sandbox:
-                clicks = await act(sandbox, campaign, share=CLICKING)
-            await _until_all_is_sent(there)
-            await asyncio.to_thread(own.wipe_kafka)
-            await asyncio.to_thread(own.start, "analytics")
+@pytest.fixture(scope="module")
+def own() -> Iterator[Stack]:
+    """A stack whose parts may be stopped and whose secrets are known."""
+    with own_stack() as stack:
+        yield stack
 
-            await counted(reachbell, campaign, seconds=60, clicked=len(clicks))
 
-        assert clicks
-        assert {line["status"] for line in clicks} == {204}
+async def test_receipts_that_kafka_lost_are_counted_all_the_same(own: Stack) -> None:
+    there = running(own)
+    workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Lost")
+    await add_people(there.described, workspace, 100)
+    async with Client(there.described["dialects"]["reachbell"], workspace.key_header) as reachbell:
+        campaign = await sent_to(reachbell, workspace)
+        await asyncio.to_thread(own.stop, "analytics")
+        async with Client(there.described["sandbox"]) as sandbox:
+            clicks = await act(sandbox, campaign, share=CLICKING)
+        await _until_all_is_sent(there)
+        await asyncio.to_thread(own.wipe_kafka)
+        await asyncio.to_thread(own.start, "analytics")
+
+        await counted(reachbell, campaign, seconds=60, clicked=len(clicks))
+
+    assert clicks
+    assert {line["status"] for line in clicks} == {204}
+
+
+async def test_a_true_link_to_a_message_that_never_was_stores_nothing(own: Stack) -> None:
+    there = running(own)
+    workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Never")
+    await add_people(there.described, workspace, 3)
+    async with Client(there.described["dialects"]["reachbell"], workspace.key_header) as reachbell:
+        campaign = await sent_to(reachbell, workspace)
+    links = Links(base64.b64decode(load_or_create(own.layout.secrets).encryption_key))
+    run = await _run_of(there, campaign)
+    nowhere = [links.of_run(run).token(0, 3), links.of_run(run).token(1, 0), links.of_run(b"x" * 12).token(0, 0)]
+
+    answers = {await _status(there, f"/r/{token.decode()}", {"event": "clicked"}) for token in nowhere}
+    stored = await rows(there, campaign)
+    true = await _status(there, f"/r/{links.of_run(run).token(0, 2).decode()}", {"event": "clicked"})
+
+    assert answers == {true} == {(204, "")}
+    assert stored == []
+    assert [(row[1], row[2], row[3]) for row in await rows(there, campaign)][:1] == [(0, 2, 1)]
+
+
+async def _run_of(stack: Running, campaign: str) -> bytes:
+    connection = await asyncpg.connect(stack.described["postgres"])
+    try:
+        run: bytes = await connection.fetchval(
+            "SELECT id FROM delivery.run WHERE campaign = $1", ids.parse("cmp", campaign)
+        )
+        return run
+    finally:
+        await connection.close()
 
 
 async def _until_all_is_sent(stack: Running) -> None:

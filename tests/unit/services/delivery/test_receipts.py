@@ -84,6 +84,17 @@ async def test_without_a_database_everybody_is_told_and_the_next_are_taken(table
     assert len(table.groups) == 2
 
 
+async def test_a_defect_is_told_to_those_it_met_and_to_nobody_else(
+    table: OneTable, receipts: Receipts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "store", None)
+        with pytest.raises(Unavailable):
+            await receipts.take(receipt(0))
+
+    await receipts.take(receipt(1))
+
+
 async def test_who_leaves_does_not_keep_the_others_from_their_answer(table: OneTable, receipts: Receipts) -> None:
     leaving = asyncio.create_task(receipts.take(receipt(0)))
     staying = asyncio.create_task(receipts.take(receipt(1)))
