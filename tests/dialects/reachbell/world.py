@@ -22,12 +22,18 @@ LATER = {"mode": "scheduled", "sendAt": "2099-06-15T14:00:00Z"}
 World = Mapping[str, str]
 
 
-async def make_world(stack: Running) -> World:
-    """Everything, by name."""
+async def make_world(stack: Running, *, everything: bool = False) -> World:
+    """What campaigns need, by name; with `everything` also what only the native API has names for."""
     ours = await _workspace(stack)
     theirs = await _workspace(stack)
+    campaigns, their_campaign = await _campaigns(stack, ours), (await _campaigns(stack, theirs))["sent"]
+    more: dict[str, str] = {}
+    if everything:
+        more |= await _the_rest(stack, theirs, their_campaign, prefix="their_")
+        more |= await _the_rest(stack, ours, campaigns["sent"], prefix="")
     return {
-        **await _campaigns(stack, ours),
+        **more,
+        **campaigns,
         **await _credentials(stack, ours),
         "organization": ours.organization,
         "project": ours.project,
@@ -36,7 +42,7 @@ async def make_world(stack: Running) -> World:
         "segment": await make_segment(stack, ours),
         "their_organization": theirs.organization,
         "their_project": theirs.project,
-        "their_campaign": (await _campaigns(stack, theirs))["sent"],
+        "their_campaign": their_campaign,
         "their_segment": await make_segment(stack, theirs),
         **{f"no_{name}": ids.spell(prefix, ids.new_id()) for name, prefix in PREFIXES.items()},
     }
@@ -88,6 +94,35 @@ async def _credentials(stack: Running, workspace: Workspace) -> World:
         "expired": expired,
         "stranger": jwt.encode({**claims, "iss": "https://stranger.example"}, "s" * 32, algorithm="HS256"),
         "endless": jwt.encode({key: claims[key] for key in claims if key != "exp"}, "s" * 32, algorithm="HS256"),
+    }
+
+
+async def make_ready(stack: Running, world: World) -> str:
+    """A draft of ours that lacks nothing."""
+    async with Client(stack.described["dialects"]["reachbell"], {"x-api-key": world["key"]}) as reachbell:
+        body = {"name": "Ready", "projectId": world["project"], "content": {"title": "x"}, "segment": {"filters": {}}}
+        draft: str = (await reachbell.call("POST", "/campaigns", body))["id"]
+        return draft
+
+
+async def _the_rest(stack: Running, workspace: Workspace, sent: str, *, prefix: str) -> World:
+    """A key, a contact with a browser, the campaign's run."""
+    async with Client(stack.described["sandbox"]) as sandbox:
+        (browser,) = [line async for line in sandbox.lines("POST", "/subscriptions", count="1")]
+    subscription = {"endpoint": browser["endpoint"], **browser["keys"]}
+    contacts = {"contacts": [{"externalId": "somebody", "pushSubscriptions": [subscription]}]}
+    async with Client(stack.described["native"], workspace.key_header) as native:
+        project = f"/v1/projects/{workspace.project}"
+        key = await native.call("POST", "/v1/apiKeys", {"displayName": "Spare"})
+        (contact,) = (await native.call("POST", f"{project}/contacts:batchUpsert", contacts))["names"]
+        (known,) = (await native.call("GET", f"/v1/{contact}"))["pushSubscriptions"]
+        (run,) = (await native.call("GET", f"{project}/campaigns/{sent}/runs"))["runs"]
+    return {
+        f"{prefix}api_key": last_part(key["name"]),
+        f"{prefix}contact": last_part(contact),
+        f"{prefix}subscription": last_part(known["name"]),
+        f"{prefix}run": last_part(run["name"]),
+        **subscription,
     }
 
 
