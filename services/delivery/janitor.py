@@ -7,6 +7,7 @@ Never touches what a living process holds.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import structlog
 
@@ -30,6 +31,16 @@ log = structlog.get_logger()
 ROUND_SECONDS = 2.0
 LEASE_ROUNDS = 5  # of the rounds, every how many the leases are renewed
 SWEEP_SIZE = 2000
+
+
+async def _by_itself(run: bytes, work: Awaitable[object]) -> None:
+    """Whatever is wrong with one run, the others are looked after."""
+    try:
+        await work
+    except Unavailable:
+        raise
+    except Exception:
+        log.exception("a run could not be looked after", run=run.hex())
 
 
 class Janitor:
@@ -93,9 +104,9 @@ class Janitor:
         if renew and self._worker.claims:
             await self._database.transaction(lambda tx: claim_repository.renew_leases(tx, str(self._owners.me)))
         for run, cancelled in await self._database.transaction(run_repository.runs_to_sweep):
-            await self._sweep(run, cancelled=cancelled)
+            await _by_itself(run, self._sweep(run, cancelled=cancelled))
         for run in await self._database.transaction(run_repository.runs_at_rest):
-            await self._completion.attempt(run)
+            await _by_itself(run, self._completion.attempt(run))
 
     async def _take_over_the_dead(self) -> None:
         async def others(tx: Transaction) -> list[tuple[str, bool]]:

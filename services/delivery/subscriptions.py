@@ -81,8 +81,14 @@ class Reactions:
         async for answer in self._campaigns.StreamOpenRuns(StreamOpenRunsRequest(), timeout=STREAM_SECONDS):
             if answer.fact.WhichOneof("fact") == "run_started":
                 await self._database.transaction(partial(_called, self.on_lifecycle, answer.fact))
+        problems: list[Conflict] = []
         for run, batches in await self._database.transaction(run_repository.incomplete_runs):
-            await self._pull_batches(run, batches)
+            try:
+                await self._pull_batches(run, batches)
+            except Conflict as problem:  # a batch of this run is damaged; the others are not to wait for it
+                problems.append(problem)
+        if problems:
+            raise problems[0]
 
     async def _pull_batches(self, run: bytes, known: list[int]) -> None:
         request = StreamMissingBatchesRequest(run=run, known_batches=known)

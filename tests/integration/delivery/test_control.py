@@ -14,21 +14,18 @@ from carillon.delivery.v1.control_service_pb2 import (
     CONTROL_STATE_CANCELLED,
     CONTROL_STATE_PAUSED,
     CONTROL_STATE_UNSPECIFIED,
-    ControlState,
-    SetControlRequest,
-    SetControlResponse,
 )
 
 from services.delivery import run_repository
 from services.delivery.authorisation import GOOD_FOR, RENEW_EVERY
 from services.delivery.domain.states import MessageState
-from services.delivery.grpc_api import ControlApi
 from services.delivery.run_repository import CANCELLED, COMPLETED
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
 from services.runtime.errors import Invalid
 from tests.integration.conftest import Servers
 from tests.integration.delivery.audiences import Run, announce
+from tests.integration.delivery.commands import Commands
 from tests.integration.delivery.conftest import StartProcess
 from tests.integration.delivery.outside_world import OutsideWorld, busy_for
 from tests.integration.delivery.proof import at_rest, read_books, violations
@@ -37,37 +34,6 @@ from tests.integration.wire import Wire
 
 PROMISED = 1.0  # seconds after the answer
 NEEDED = GOOD_FOR + RENEW_EVERY
-
-
-class Commands:
-    """What campaigns tells delivery about one campaign; every command has the next epoch."""
-
-    def __init__(self, database: Database, run: Run) -> None:
-        self._api = ControlApi(database)
-        self._run = run
-        self._epoch = 0
-
-    async def pause(self) -> float:
-        """Answers when it was answered, in the boot clock's seconds."""
-        return await self._next(CONTROL_STATE_PAUSED)
-
-    async def resume(self) -> float:
-        """The same."""
-        return await self._next(CONTROL_STATE_ACTIVE)
-
-    async def cancel(self) -> float:
-        """The same."""
-        return await self._next(CONTROL_STATE_CANCELLED)
-
-    async def say(self, epoch: int, state: ControlState) -> SetControlResponse:
-        """Any command."""
-        request = SetControlRequest(tenant=self._run.tenant, campaign=self._run.campaign, epoch=epoch, state=state)
-        return await self._api.SetControl(request, None)
-
-    async def _next(self, state: ControlState) -> float:
-        self._epoch += 1
-        await self.say(self._epoch, state)
-        return SystemClock().boot_seconds()
 
 
 async def test_after_a_pause_no_call_begins_later_than_promised_and_resume_goes_on(
