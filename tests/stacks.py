@@ -81,6 +81,7 @@ def _containers() -> Iterator[Running]:
         described = {
             "native": "http://127.0.0.1:8080",
             "grpc": "127.0.0.1:8080",
+            "public": "http://127.0.0.1:8088",
             "dialects": {"reachbell": "http://127.0.0.1:8081"},
             "sandbox": "http://127.0.0.1:8090",
         }
