@@ -20,11 +20,19 @@ local function is_grpc(kind)
   return kind ~= nil and (kind == "application/grpc" or kind:find("^application/grpc[+;]") ~= nil)
 end
 
--- What means something to gRPC must not come from a client that does not speak it: a time-out, binary metadata.
-local function remove_grpc_headers(headers)
+-- What means something to gRPC must not come from a client that does not speak it: a time-out, binary metadata. Nor may
+-- names and values that HTTP allows and gRPC does not; an Idempotency-Key stays, to be refused by whoever reads it.
+local function is_foreign(name, value)
+  if name:find("^grpc%-") or name:find("%-bin$") or not name:find("^:?[%w%-_.]+$") then
+    return true
+  end
+  return name ~= "idempotency-key" and name:sub(1, 1) ~= ":" and value:find("[^ -~]") ~= nil
+end
+
+local function remove_foreign_headers(headers)
   local found = {}
-  for name in pairs(headers) do
-    if name:find("^grpc%-") or name:find("%-bin$") then
+  for name, value in pairs(headers) do
+    if is_foreign(name, value) then
       found[#found + 1] = name
     end
   end
@@ -40,7 +48,7 @@ function envoy_on_request(handle)
   if is_grpc(headers:get("content-type")) then
     memory:set("carillon", "grpc", "yes")
   else
-    remove_grpc_headers(headers)
+    remove_foreign_headers(headers)
   end
 end
 

@@ -25,6 +25,7 @@ class Route:
 
     method: MethodDescriptor
     verb: str  # GET, POST …
+    template: str  # as the annotation spells the path
     pattern: str  # a regular expression of the whole path
     rank: tuple[int, ...]  # the smaller, the more specific
     variables: frozenset[str]  # the request's fields that the path gives
@@ -53,6 +54,7 @@ def _routes(method: MethodDescriptor) -> Iterator[Route]:
         yield Route(
             method=method,
             verb=rule.custom.kind if verb == "custom" else verb.upper(),
+            template=template,
             pattern=pattern,
             rank=rank,
             variables=frozenset(match[1] for match in VARIABLE.finditer(template)),

@@ -17,9 +17,9 @@ def check_body(raw: bytes, *, content_type: str, route: Route, checker: Checker)
     """Raise Refusal unless the method takes this body."""
     if len(raw) > LARGEST:
         raise Refusal(413, PLAIN[413].reason, PLAIN[413].message)
-    message, bound = _taken(route)
+    message, bound = taken(route)
     if not raw.strip():
-        if message is not None and _is_needed(route, message, bound, checker):
+        if message is not None and is_needed(route, message, bound, checker):
             raise invalid("BODY_REQUIRED", "This method needs a body.")
         return
     if message is None:
@@ -34,7 +34,7 @@ def check_body(raw: bytes, *, content_type: str, route: Route, checker: Checker)
     checker.check(parse(raw), message, path="", bound=bound, optional=optional)
 
 
-def _taken(route: Route) -> tuple[Descriptor | None, frozenset[str]]:
+def taken(route: Route) -> tuple[Descriptor | None, frozenset[str]]:
     """(the message that the body is, its fields that the path gives)."""
     request: Descriptor = route.method.input_type
     if not route.body:
@@ -46,7 +46,8 @@ def _taken(route: Route) -> tuple[Descriptor | None, frozenset[str]]:
     return request.fields_by_name[route.body].message_type, frozenset()
 
 
-def _is_needed(route: Route, message: Descriptor, bound: frozenset[str], checker: Checker) -> bool:
+def is_needed(route: Route, message: Descriptor, bound: frozenset[str], checker: Checker) -> bool:
+    """Whether no body at all is refused."""
     if route.rule.body_message:
         return True  # a patch without anything in it is `{}`
     if route.body != "*":

@@ -64,7 +64,7 @@ def check_query(query: Query, *, route: Route, json_names_only: bool) -> None:
         field = shape.fields.get(name)
         if field is not None and field.name in route.variables:
             raise invalid("QUERY_COLLIDES", "The path says this already.", field=name)
-        if field is None or not _fits_a_query(field) or route.body in ("*", field.name):
+        if field is None or not fits_a_query(field) or route.body in ("*", field.name):
             raise invalid("QUERY_UNKNOWN", "There is no such query parameter.", field=name)
         if field.name in given and not field.is_repeated:
             raise invalid("FIELD_REPEATED", "This query parameter is given twice.", field=name)
@@ -72,7 +72,8 @@ def check_query(query: Query, *, route: Route, json_names_only: bool) -> None:
         _check_value(value, field, name=name)
 
 
-def _fits_a_query(field: FieldDescriptor) -> bool:
+def fits_a_query(field: FieldDescriptor) -> bool:
+    """Whether a query can say it."""
     return field.message_type is None or field.message_type.full_name in QUERY_TYPES
 
 
