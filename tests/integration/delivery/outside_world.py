@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -34,7 +35,7 @@ LOST_REQUEST = Reply(AnswerKind.UNANSWERED, reason="PUSH_UNANSWERED")
 LOST_ANSWER = Reply(AnswerKind.UNANSWERED, reason="PUSH_UNANSWERED", delivered=True)
 
 
-Script = Callable[[Message, int], Reply]  # asked with the message and how many calls for it came before
+Script = Callable[[Message, int], Reply]  # asked with the message and how many calls to its address came before
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class OutsideWorld:
     reply: Script = accept
     seconds_per_call: float = 0.0
     ledger: list[Call] = field(default_factory=list)
+    _seen: Counter[str] = field(default_factory=Counter)  # calls by address
 
     @property
     def delivered(self) -> list[Call]:
@@ -91,8 +93,8 @@ class OutsideWorld:
     def take(self, message: Message) -> Reply:
         """A call begins."""
         assert isinstance(message.address, PushAddress)
-        earlier = sum(call.message_id == message.message_id for call in self.ledger)
-        reply = self.reply(message, earlier)
+        reply = self.reply(message, self._seen[message.address.url])
+        self._seen[message.address.url] += 1
         at = SystemClock().boot_seconds()
         self.ledger.append(Call(message.message_id, message.address.url, at, reply.delivered))
         return reply

@@ -110,14 +110,14 @@ async def _read(tx: Transaction, run: Run) -> Books:
 def violations(run: Run, books: Books, world: OutsideWorld) -> list[str]:
     """Every promise that these books break; may be asked at any instant, and says more at rest."""
     return [
-        *_out_of_place(run, books),
+        *out_of_place(run, books),
         *_ended_wrongly(run, books),
         *_told_wrongly(books),
         *_sent_wrongly(run, books, world),
     ]
 
 
-def _out_of_place(run: Run, books: Books) -> Iterator[str]:
+def out_of_place(run: Run, books: Books) -> Iterator[str]:
     """Promise 1: every position stands in exactly one place."""
     found = books.due + books.claimed + Counter(books.outcomes.keys())
     for place in run.places():

@@ -1,0 +1,288 @@
+"""The proof would notice: each mechanism of delivery is broken on purpose, and the proof says which promise fell."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from services import topics
+from services.delivery import claim_repository, dispatches, messages, run_repository
+from services.delivery.authorisation import Authorisation
+from services.delivery.claim_repository import TO_SEND, Claim, GiveBack, OutcomeRow
+from services.delivery.completion import Completion
+from services.delivery.run_repository import COMPLETED, SENDING
+from services.runtime import outbox
+from services.runtime.clock import SystemClock
+from services.runtime.database import Database, Transaction
+from tests.integration.delivery.audiences import Run, announce, suppress
+from tests.integration.delivery.commands import Commands
+from tests.integration.delivery.conftest import StartProcess
+from tests.integration.delivery.outside_world import LOST_ANSWER, OutsideWorld, only
+from tests.integration.delivery.proof import out_of_place, read_books, violations
+from tests.integration.waiting import eventually
+
+PROMISED = 1.0  # seconds after a pause, or after an unsubscribe
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a scenario has to play with."""
+
+    database: Database
+    world: OutsideWorld
+    start: StartProcess
+
+    async def verdict(self, run: Run) -> list[str]:
+        """What the proof says when the run is at rest, or will never be."""
+        books = await eventually(
+            lambda: read_books(self.database, run), lambda books: books.at_rest or any(out_of_place(run, books))
+        )
+        return violations(run, books, self.world)
+
+    async def verdict_now(self, run: Run) -> list[str]:
+        """What the proof says at this instant."""
+        return violations(run, await read_books(self.database, run), self.world)
+
+
+@pytest.fixture
+def scene(database: Database, world: OutsideWorld, start_process: StartProcess) -> Scene:
+    """A database, a provider, and processes to come."""
+    return Scene(database, world, start_process)
+
+
+# Scenarios: what happens to delivery in its life. Each answers what the proof says.
+
+
+async def taken_over(scene: Scene) -> list[str]:
+    """A process is so slow that another machine takes its claim over; then its answers come."""
+    run = Run(sizes=(20,))
+    slow = await scene.start(machine="slow", claims_at_once=1)
+    slow.sender.hold()
+    await announce(scene.database, run.facts())
+    await eventually(scene.world.calls, lambda calls: calls == 1)
+    await scene.database.transaction(lambda tx: tx.raw.execute("UPDATE claim SET lease_until = clock_timestamp()"))
+    quick = await scene.start(machine="quick", claims_at_once=1)
+    quick.sender.hold()
+    await eventually(scene.world.calls, lambda calls: calls == 2)
+    slow.sender.let_go()
+    while slow.worker.claims:
+        await asyncio.sleep(0.01)
+    between = await scene.verdict_now(run)
+    quick.sender.let_go()
+    return [*between, *await scene.verdict(run)]
+
+
+async def unanswered(scene: Scene) -> list[str]:
+    """Some answers are lost on their way."""
+    run = Run(sizes=(20,))
+    scene.world.reply = only({run.places()[0, position][0] for position in (3, 4)}, [LOST_ANSWER])
+    await scene.start()
+    await announce(scene.database, run.facts())
+    return await scene.verdict(run)
+
+
+async def killed(scene: Scene) -> list[str]:
+    """A process is killed in the middle; another goes on."""
+    run = Run(sizes=(100,))
+    scene.world.seconds_per_call = 0.005
+    first = await scene.start(claim_size=40)
+    await announce(scene.database, run.facts())
+    await eventually(scene.world.calls, lambda calls: calls > 50)
+    first.sender.hold()  # what is on the wire arrives, and nobody is told
+    await eventually(
+        lambda: read_books(scene.database, run), lambda books: len(books.outcomes) < len(scene.world.delivered)
+    )
+    await first.kill()
+    await scene.start(claim_size=40)
+    return await scene.verdict(run)
+
+
+async def held(scene: Scene) -> list[str]:
+    """Everything is claimed, and no answer comes for a while."""
+    run = Run(sizes=(20,))
+    process = await scene.start()
+    process.sender.hold()
+    await announce(scene.database, run.facts())
+    await eventually(scene.world.calls, lambda calls: calls == 1)
+    await asyncio.sleep(0.5)  # some rounds of the janitor
+    meanwhile = await scene.verdict_now(run)
+    process.sender.let_go()
+    return [*meanwhile, *await scene.verdict(run)]
+
+
+async def paused(scene: Scene) -> list[str]:
+    """A pause comes while a long claim is being sent."""
+    run = Run(sizes=(200, 200))
+    scene.world.seconds_per_call = 0.02
+    process = await scene.start(claim_size=200)
+    await announce(scene.database, run.facts())
+    await eventually(scene.world.calls, lambda calls: calls > 10)
+    answered = await Commands(scene.database, run).pause()
+    await asyncio.sleep(PROMISED + 0.3)
+    await process.kill()
+    late = [seconds for seconds in scene.world.began_after(answered) if seconds > PROMISED]
+    return [f"a call began {seconds:.2f} s after the pause" for seconds in late]
+
+
+async def unsubscribed(scene: Scene) -> list[str]:
+    """Everybody in a claim that is being sent unsubscribes."""
+    run = Run(sizes=(10,))
+    process = await scene.start()
+    process.sender.hold()
+    await announce(scene.database, run.facts())
+    await eventually(scene.world.calls, lambda calls: calls == 1)
+    await suppress(scene.database, run, list(run.places()))
+    suppressed = SystemClock().boot_seconds()
+    await asyncio.sleep(PROMISED)
+    process.sender.let_go()
+    verdict = await scene.verdict(run)
+    late = [seconds for seconds in scene.world.began_after(suppressed) if seconds > PROMISED]
+    return [*verdict, *(f"a call began {seconds:.2f} s after the unsubscribe" for seconds in late)]
+
+
+SCENARIOS = [taken_over, unanswered, killed, held, paused, unsubscribed]
+
+
+# Sabotage: one mechanism each, broken.
+
+
+def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds his claim gone records all the same."""
+    settle = claim_repository.settle
+
+    async def record_anyway(
+        tx: Transaction, claim: Claim, *, outcomes: Sequence[OutcomeRow], back: Sequence[GiveBack]
+    ) -> bool:
+        if not await settle(tx, claim, outcomes=outcomes, back=back):
+            await _copy(tx, claim, outcomes)
+        return True
+
+    monkeypatch.setattr(claim_repository, "settle", record_anyway)
+
+
+def random_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message's id is drawn, not derived."""
+    monkeypatch.setattr(dispatches, "message_id", lambda **_: secrets.token_bytes(16))
+
+
+def pause_in_memory_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command is remembered by the process that was told, and by nobody else."""
+
+    async def remember(tx: Transaction, *, epoch: int, state: int, **_: object) -> tuple[int, int]:
+        return epoch, state
+
+    monkeypatch.setattr(run_repository, "set_control", remember)
+
+
+def authorisation_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once allowed, always allowed."""
+    monkeypatch.setattr(Authorisation, "asker", lambda self, *, version: lambda: True)
+
+
+def completion_by_empty_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run has ended when nothing more can be fetched."""
+
+    async def complete(self: Completion, tx: Transaction, run: bytes) -> bool:
+        row = await tx.raw.fetchrow(
+            "UPDATE run SET state = $2, ended_at = clock_timestamp() WHERE id = $1 AND state = $3"
+            " AND NOT EXISTS (SELECT FROM due WHERE run = $1) RETURNING tenant, campaign, state, ended_at",
+            run,
+            COMPLETED,
+            SENDING,
+        )
+        if row is not None:
+            event = messages.run_ended(run, row, await claim_repository.counts(tx, [run]))
+            await outbox.publish(tx, topic=topics.RUN_ENDED.name, key=row["tenant"] + run, event=event)
+        return row is not None
+
+    async def nothing_to_fetch(tx: Transaction) -> list[bytes]:
+        rows = await tx.raw.fetch(
+            "SELECT id FROM run WHERE state = $1 AND NOT EXISTS (SELECT FROM due WHERE run = run.id)", SENDING
+        )
+        return [row["id"] for row in rows]
+
+    monkeypatch.setattr(Completion, "_complete", complete)
+    monkeypatch.setattr(run_repository, "runs_at_rest", nothing_to_fetch)
+
+
+def cursor_moved_at_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is fetched is gone from the table, and comes back as outcomes, if it does."""
+    claim = claim_repository.claim
+
+    async def fetch(tx: Transaction, run: bytes, **wanted: Any) -> Claim | None:
+        found = await claim(tx, run, **wanted)
+        if found is not None and wanted["purpose"] is TO_SEND:
+            await tx.raw.execute("DELETE FROM claim WHERE id = $1", found.id)
+        return found
+
+    monkeypatch.setattr(claim_repository, "claim", fetch)
+    no_fence(monkeypatch)
+
+
+def doubt_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a dead process may have sent is taken over as if it had not been touched."""
+    take_over = claim_repository.take_over
+
+    async def forget(tx: Transaction, owner: str) -> int:
+        taken = await take_over(tx, owner)
+        await tx.raw.execute("UPDATE due SET doubtful = false")
+        return taken
+
+    monkeypatch.setattr(claim_repository, "take_over", forget)
+
+
+def suppression_once_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is claimed is sent, whatever he says meanwhile."""
+    asker = Authorisation.asker
+
+    def deaf(self: Authorisation, *, version: int) -> Callable[[], bool]:
+        return lambda: asker(self, version=self.version)()
+
+    monkeypatch.setattr(Authorisation, "asker", deaf)
+
+
+async def _copy(tx: Transaction, claim: Claim, outcomes: Sequence[OutcomeRow]) -> None:
+    records = [
+        (claim.run, claim.batch, *(getattr(row, name) for name in claim_repository.OUTCOME_COLUMNS[2:]))
+        for row in outcomes
+    ]
+    await tx.raw.copy_records_to_table("outcome", columns=claim_repository.OUTCOME_COLUMNS, records=records)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_with_every_mechanism_in_place_the_proof_holds(
+    scene: Scene, scenario: Callable[[Scene], Awaitable[list[str]]]
+) -> None:
+    assert await scenario(scene) == []
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "scenario", "violation"),
+    [
+        (no_fence, taken_over, "stands in 2 places"),
+        (random_keys, unanswered, "was messaged under 2 keys"),
+        (pause_in_memory_only, paused, "s after the pause"),
+        (authorisation_for_ever, paused, "s after the pause"),
+        (completion_by_empty_fetch, held, "the run ended with 0 of 20 final"),
+        (cursor_moved_at_fetch, killed, "has vanished"),
+        (doubt_forgotten, killed, "arrived 2 times and is not marked"),
+        (suppression_once_and_for_all, unsubscribed, "s after the unsubscribe"),
+    ],
+)
+async def test_the_proof_notices(
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    sabotage: Callable[[pytest.MonkeyPatch], None],
+    scenario: Callable[[Scene], Awaitable[list[str]]],
+    violation: str,
+) -> None:
+    sabotage(monkeypatch)
+
+    found = await scenario(scene)
+
+    assert any(violation in sentence for sentence in found), found
