@@ -9,7 +9,7 @@ import base64
 import binascii
 import dataclasses
 import datetime
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from carillon.campaigns.v1 import campaigns_pb2 as pb
@@ -24,9 +24,9 @@ from services import names
 from services.campaigns import messages, repository
 from services.campaigns.audiences import Audiences
 from services.campaigns.commands import Commands
-from services.campaigns.domain.campaign import Campaign, Definition, State, Step
+from services.campaigns.domain.campaign import CHANGED, Campaign, Definition, State, Step, check_etag
 from services.campaigns.editing import masked, merged, sent_again
-from services.campaigns.idempotency import Idempotency, once_of
+from services.campaigns.idempotency import Idempotency, Once, once_of
 from services.campaigns.repository import Wanted
 from services.campaigns.use_cases import AudienceSize, UseCases
 from services.projects import Projects
@@ -36,6 +36,7 @@ from services.runtime.errors import Conflict, Invalid
 from services.runtime.identity import current_caller
 
 MOST_PER_PAGE = 1000
+ATTEMPTS = 10
 OPEN_RUNS_AT_ONCE = 10_000
 Context = Any
 
@@ -66,6 +67,17 @@ def _instant(request: api.ListCampaignsRequest, field: str) -> datetime.datetime
     except (ValueError, OverflowError) as error:
         raise Invalid("TIME_INVALID", "This is no instant.", field=field) from error
     return instant
+
+
+async def _unless_it_changes(etag: str, attempt: Callable[[], Awaitable[pb.Campaign]]) -> pb.Campaign:
+    """Begin again where somebody else changed the campaign meanwhile; who gave an etag is told instead."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await attempt()
+        except Conflict as error:
+            if etag or error.reason != CHANGED:
+                raise
+    return await attempt()
 
 
 class CampaignsApi(CampaignsServiceServicer):
@@ -104,10 +116,12 @@ class CampaignsApi(CampaignsServiceServicer):
 
     async def UpdateCampaign(self, request: api.UpdateCampaignRequest, context: Context) -> pb.Campaign:
         """Change a draft, and launch or schedule it where it says so."""
+        return await _unless_it_changes(request.campaign.etag, lambda: self._update(request))
+
+    async def _update(self, request: api.UpdateCampaignRequest) -> pb.Campaign:
         read = await self._get(request.campaign.name, field="campaign.name")
         dataclasses.replace(read).apply(Step.EDIT, now=self._clock.now())
-        if request.campaign.etag and request.campaign.etag != read.etag:
-            raise Conflict("CAMPAIGN_CHANGED", "The campaign has changed since.", field="etag")
+        check_etag(read, request.campaign.etag)
         fields = masked(request.campaign, request.update_mask.paths)
         definition = merged(read.definition, messages.definition_from(request.campaign), fields)
         size = await self._checked(read.project, definition)
@@ -172,20 +186,23 @@ class CampaignsApi(CampaignsServiceServicer):
 
     async def StartCampaign(self, request: api.StartCampaignRequest, context: Context) -> pb.Campaign:
         """Launch it now."""
-        caller = current_caller()
+        once = once_of(context, tenant=current_caller().tenant(), method="StartCampaign", request=request)
+        return await _unless_it_changes(request.etag, lambda: self._start(request, once))
+
+    async def _start(self, request: api.StartCampaignRequest, once: Once | None) -> pb.Campaign:
         read = await self._get(request.name)
-        once = once_of(context, tenant=caller.tenant(), method="StartCampaign", request=request)
         if kept := await self._idempotency.find(once):
             return kept
         dataclasses.replace(read).apply(Step.LAUNCH, now=self._clock.now())
-        if request.etag and request.etag != read.etag:
-            raise Conflict("CAMPAIGN_CHANGED", "The campaign has changed since.", field="etag")
+        check_etag(read, request.etag)
         definition = read.definition
         if request.HasField("audience"):
             definition = dataclasses.replace(definition, audience=messages.audience_from(request.audience))
         definition.check_can_start()
         size = await self._audiences.measure(project=read.project, definition=definition)
-        return await self._use_cases.start(caller=caller, read=read, definition=definition, size=size, once=once)
+        return await self._use_cases.start(
+            caller=current_caller(), read=read, definition=definition, size=size, once=once
+        )
 
     async def PauseCampaign(self, request: api.PauseCampaignRequest, context: Context) -> pb.Campaign:
         """Hold it."""

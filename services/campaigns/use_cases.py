@@ -12,14 +12,14 @@ from carillon.campaigns.v1 import campaigns_pb2 as pb
 
 from services import topics
 from services.campaigns import messages, repository
-from services.campaigns.domain.campaign import Campaign, Definition, State, Step
+from services.campaigns.domain.campaign import Campaign, Definition, State, Step, changed
 from services.campaigns.domain.run import Run, RunState
 from services.campaigns.idempotency import Idempotency, Once
 from services.campaigns.repository import Wanted
 from services.runtime import ids, outbox
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
-from services.runtime.errors import Conflict, NotFound
+from services.runtime.errors import NotFound
 from services.runtime.identity import Caller
 
 SCHEDULE_CHANNEL = "schedule"
@@ -99,7 +99,7 @@ class UseCases:
             found = await self._own(tx, caller, read.project, read.id, lock=True)
             found.apply(Step.EDIT, now=self._clock.now())
             if found.revision != read.revision:
-                raise Conflict("CAMPAIGN_CHANGED", "The campaign has changed since.", field="etag")
+                raise changed()
             found.definition = definition
             found.changed(now=self._clock.now())
             await self._set_going(tx, found, size)
@@ -148,6 +148,8 @@ class UseCases:
         """Campaigns, newest first, and how many there are in all."""
 
         async def work(tx: Transaction) -> tuple[list[Campaign], int]:
+            # One snapshot for both: a page that shows what its total does not count is wrong.
+            await tx.raw.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             page = await repository.list_page(tx, wanted, before=before, skip=skip, limit=limit)
             return page, await repository.count(tx, wanted)
 
@@ -176,7 +178,7 @@ class UseCases:
         async def work(tx: Transaction) -> pb.Campaign:
             found = await self._own(tx, caller, read.project, read.id, lock=True)
             if found.state is read.state and found.revision != read.revision:
-                raise Conflict("CAMPAIGN_CHANGED", "The campaign has changed since.", field="etag")
+                raise changed()
             found.definition = definition
             await self._launch(tx, found, size)
             return messages.campaign_to(found)

@@ -14,6 +14,7 @@ from services.campaigns.domain.content import PushContent, check_push, check_pus
 from services.campaigns.domain.utm import Utm
 from services.runtime.errors import Conflict, Invalid
 
+CHANGED = "CAMPAIGN_CHANGED"
 PUSH = 1  # carillon.segments.v1.Channel
 GRACE = datetime.timedelta(minutes=5)  # a start that is late by no more than this starts at once
 MAX_VENDOR_BYTES = 16_384
@@ -210,3 +211,14 @@ _VERBS = {
     Step.ARCHIVE: "ARCHIVABLE",
     Step.RESEND: "RESENDABLE",
 }
+
+
+def check_etag(campaign: Campaign, etag: str) -> None:
+    """Conflict where the caller's etag is not the campaign's any more; an empty one is any."""
+    if etag and etag != campaign.etag:
+        raise changed()
+
+
+def changed() -> Conflict:
+    """Somebody else was quicker."""
+    return Conflict(CHANGED, "The campaign has changed since.", field="etag")
