@@ -36,18 +36,18 @@ class Authorisation:
     def grant(self, *, since: float, version: int) -> None:
         """A read that began at `since` said yes."""
         self._until = max(self._until, since + GOOD_FOR)
-        self.version = version
+        self.version = max(self.version, version)
 
     def revoke(self) -> None:
         """A read said no."""
         self._until = 0.0
 
     def asker(self, *, version: int) -> Callable[[], bool]:
-        """What a sender asks before each call; no as soon as suppressions have changed since the claim."""
+        """What a sender asks before each call; no as soon as a suppression is known that the claim did not see."""
         clock = self._clock.boot_seconds
 
         def may_start() -> bool:
-            return clock() < self._until and self.version == version
+            return clock() < self._until and self.version <= version
 
         return may_start
 

@@ -29,7 +29,7 @@ from services.runtime.errors import Unavailable
 log = structlog.get_logger()
 
 ROUND_SECONDS = 2.0
-LEASE_ROUNDS = 5  # of the rounds, every how many the leases are renewed
+RENEW_SECONDS = 5.0
 SWEEP_SIZE = 2000
 
 
@@ -67,30 +67,41 @@ class Janitor:
         self._completion = completion
         self._wake = wake
         self._unknown: dict[int, float] = {}  # claim → when it was first seen without anybody knowing it
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin the rounds."""
-        self._task = run_in_background(self._run())
+        self._tasks = [run_in_background(self._run()), run_in_background(self._keep_leases())]
 
     async def stop(self) -> None:
         """End the rounds, and let go of the lock."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=5)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)
         self._owners.close()
 
+    async def _keep_leases(self) -> None:
+        """Apart from the rounds, which may take long: what runs out gives the claims of a living process away."""
+        while True:
+            try:
+                if self._worker.claims:
+                    await self._database.transaction(lambda tx: claim_repository.renew_leases(tx, str(self._owners.me)))
+            except Unavailable as error:
+                log.warning("leases could not be renewed", problem=str(error.__cause__ or error))
+            except Exception:
+                log.exception("leases could not be renewed")
+            await asyncio.sleep(RENEW_SECONDS)
+
     async def _run(self) -> None:
-        number = 0
         while True:
             self._wake.clear()
             try:
-                await self._round(renew=number % LEASE_ROUNDS == 0)
+                await self._round()
             except Unavailable as error:
                 log.warning("the janitor's round was cut short", problem=str(error.__cause__ or error))
             except Exception:
                 log.exception("the janitor's round failed")
-            number += 1
             try:
                 async with asyncio.timeout(ROUND_SECONDS):
                     await self._wake.wait()
@@ -98,11 +109,9 @@ class Janitor:
             except TimeoutError:
                 pass
 
-    async def _round(self, *, renew: bool) -> None:
+    async def _round(self) -> None:
         await self._take_over_the_dead()
         await self._release_the_forgotten()
-        if renew and self._worker.claims:
-            await self._database.transaction(lambda tx: claim_repository.renew_leases(tx, str(self._owners.me)))
         for run, cancelled in await self._database.transaction(run_repository.runs_to_sweep):
             await _by_itself(run, self._sweep(run, cancelled=cancelled))
         for run in await self._database.transaction(run_repository.runs_at_rest):

@@ -118,7 +118,7 @@ class DeliveryProcess:
     async def kill(self) -> None:
         """As SIGKILL does: nothing more is done, nothing is recorded, the lock is free."""
         self.lives = False
-        loops = [self.worker._task, self.janitor._task, *self._authorisations._tasks.values()]
+        loops = [self.worker._task, *self.janitor._tasks, *self._authorisations._tasks.values()]
         await _cancel([*loops, *self.worker._in_hand])
         await _cancel(list(self.database._running))
         os.close(self.owners._lock)

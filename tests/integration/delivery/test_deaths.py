@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import sqlalchemy as sa
 
+from services.delivery import claim_repository
+from services.delivery import janitor as janitor_module
 from services.delivery.domain.states import MessageState
 from services.delivery.run_repository import COMPLETED
 from services.runtime.database import Database, Transaction
 from tests.integration.conftest import Servers
 from tests.integration.delivery.audiences import Run, announce
+from tests.integration.delivery.commands import Commands
 from tests.integration.delivery.conftest import StartProcess
 from tests.integration.delivery.outside_world import (
     ACCEPTED,
@@ -134,6 +137,32 @@ async def test_of_another_machine_only_an_ended_lease_gives_its_claims_away(
     assert within_the_lease.claimed.total() == 20
     assert books.counts() == {"SENT": 20}
     assert violations(run, books, world) == []
+
+
+async def test_a_living_process_keeps_its_leases_however_long_its_janitor_is_busy(
+    database: Database, world: OutsideWorld, start_process: StartProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(janitor_module, "RENEW_SECONDS", 0.1)
+    run, swept = Run(sizes=(20,)), Run(sizes=(20,))
+    process = await start_process(machine="busy")
+    process.sender.hold()
+    sweeping = asyncio.Event()
+
+    async def sweep_for_ever(*_: object, **__: object) -> None:
+        sweeping.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(process.janitor, "_sweep", sweep_for_ever)
+    await announce(database, run.facts())
+    await eventually(world.calls, lambda calls: calls == 1)
+    await Commands(database, swept).cancel()
+    await announce(database, swept.facts())
+    await sweeping.wait()
+    await end_leases(database)
+    await asyncio.sleep(A_FEW_ROUNDS)
+
+    owners = await database.transaction(lambda tx: claim_repository.owners_of_claims(tx, other_than="nobody"))
+    assert owners == [(str(process.owners.me), False)]
 
 
 async def test_answers_that_come_after_the_claim_was_taken_over_are_late_truth_and_nothing_else(

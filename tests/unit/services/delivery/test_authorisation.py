@@ -87,5 +87,21 @@ def test_a_suppression_ends_the_claims_that_did_not_see_it_and_no_other(clock: S
     assert after()
 
 
+def test_a_claim_that_saw_more_than_the_last_read_need_not_wait_for_the_next(clock: SetClock) -> None:
+    held = Authorisation(clock)
+    held.grant(since=clock.seconds, version=4)
+
+    assert held.asker(version=5)()
+
+
+def test_what_is_known_of_suppressions_is_never_forgotten(clock: SetClock) -> None:
+    held = Authorisation(clock)
+    held.grant(since=clock.seconds, version=5)
+
+    held.grant(since=clock.seconds, version=4)
+
+    assert not held.asker(version=4)()
+
+
 def test_it_is_renewed_often_enough_that_one_slow_read_stops_nobody() -> None:
     assert 2 * RENEW_EVERY < GOOD_FOR
