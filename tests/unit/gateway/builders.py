@@ -12,6 +12,7 @@ from gateway.door.door import Door, Request
 from gateway.refusal import Refusal, Reply
 from services.runtime import ids
 from services.runtime.clock import SystemClock
+from services.runtime.identity import Caller
 
 SEED = b"s" * 32
 ISSUER = "carillon"
@@ -51,6 +52,13 @@ def request(
     given |= {"x-api-key": key} if key else {}
     given |= {name.replace("_", "-"): value for name, value in headers.items()}
     return Request(verb=verb, target=target, headers=given, body=raw)
+
+
+async def caller_of(door: Door, asked: Request) -> Caller:
+    """Who is let in, where it must be somebody."""
+    caller = await door.admit(asked)
+    assert caller is not None
+    return caller
 
 
 async def refusal_of(door: Door, asked: Request) -> Reply | None:

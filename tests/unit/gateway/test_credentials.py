@@ -23,6 +23,7 @@ from tests.unit.gateway.builders import (
     SECRET,
     SEED,
     TENANT,
+    caller_of,
     credentials,
     refusal_of,
     request,
@@ -82,7 +83,9 @@ async def test_our_own_token_opens_its_organization() -> None:
     now = SystemClock().now()
     token = tokens().sign(subject="ann", organization=TENANT, now=now, expires=now.replace(year=now.year + 1))
 
-    caller = await door.admit(request("GET", PATH, key=None, authorization=f"Bearer {token}", x_org_id=ORGANIZATION))
+    caller = await caller_of(
+        door, request("GET", PATH, key=None, authorization=f"Bearer {token}", x_org_id=ORGANIZATION)
+    )
 
     assert (caller.organization, caller.subject) == (TENANT, "user:ann")
 
@@ -90,7 +93,9 @@ async def test_our_own_token_opens_its_organization() -> None:
 async def test_a_person_called_service_is_no_service() -> None:
     token = signed(sub="service:campaigns")
 
-    caller = await door.admit(request("GET", PATH, key=None, authorization=f"bearer {token}", x_org_id=ORGANIZATION))
+    caller = await caller_of(
+        door, request("GET", PATH, key=None, authorization=f"bearer {token}", x_org_id=ORGANIZATION)
+    )
 
     assert not caller.is_service
 
@@ -131,19 +136,19 @@ async def test_the_stream_takes_no_api_key(target: str) -> None:
 async def test_the_stream_takes_a_token_in_its_query() -> None:
     asked = request("GET", f"{PATH}/stream?token={signed()}&orgId={ORGANIZATION}", key=None)
 
-    caller = await door.admit(asked)
+    caller = await caller_of(door, asked)
 
     assert caller.organization == TENANT
 
 
 async def test_a_limited_key_carries_its_projects() -> None:
-    caller = await door.admit(request("GET", PATH, key=LIMITED))
+    caller = await caller_of(door, request("GET", PATH, key=LIMITED))
 
     assert caller.projects == {LIMITED_TO}
 
 
 async def test_the_operators_key_belongs_to_no_organization() -> None:
-    caller = await Door(NATIVE, credentials()).admit(request("GET", "/v1/projects", key=OPERATOR_KEY))
+    caller = await caller_of(Door(NATIVE, credentials()), request("GET", "/v1/projects", key=OPERATOR_KEY))
 
     assert caller.is_operator
     assert caller.organization == b""

@@ -37,7 +37,7 @@ def signed(kid: str = "k1", **changes: Any) -> str:
 async def test_a_token_of_a_configured_issuer_is_good(tokens: Tokens) -> None:
     person = await tokens.verify(signed())
 
-    assert (person.subject, person.organizations) == ("ann", {TENANT})
+    assert (person.subject, person.organizations) == ("ann", frozenset({TENANT}))
 
 
 @pytest.mark.parametrize(
