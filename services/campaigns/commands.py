@@ -111,7 +111,10 @@ class Commands:
         await self._delivery.SetControl(request, timeout=SECONDS)
 
     async def _take_effect(self, campaign: bytes, epoch: int, wanted: State) -> Campaign:
-        """Make it true, unless a later command, or the end of the run, was quicker."""
+        """Make it true, unless the end of the run was quicker.
+
+        Where a later command was quicker, delivery has stored both in their order, and this one is answered as it was.
+        """
 
         async def work(tx: Transaction) -> Campaign:
             found = await repository.find(tx, tenant=None, campaign=campaign, lock=True)
@@ -123,6 +126,8 @@ class Commands:
                     found.apply(STEPS[wanted], now=self._clock.now())
                     await announce(tx, found)
                 await repository.save(tx, found)
+            elif found.state in SENDING:
+                return replace(found, state=wanted)
             return found
 
         return await self._database.transaction(work)
