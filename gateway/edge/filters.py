@@ -78,7 +78,7 @@ def cors_policy(origins: Sequence[str]) -> dict[str, Any]:
         "allow_origin_string_match": matches,
         "allow_methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
         "allow_headers": ", ".join(HEADERS),
-        "expose_headers": "x-request-id, retry-after, location",
+        "expose_headers": "x-request-id, retry-after, location, allow, content-disposition",
         "max_age": "600",
     }
     return typed("cors.v3.CorsPolicy", policy)
