@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 from services.runtime import background
 from services.runtime.database import Database
+from tests.integration.wire import Wire
 from tools.migrate import MIGRATIONS, ROOT, MigrateSettings, make_roles, upgrade
 from tools.stack.secrets import load_or_create
 from tools.stack.stack import Stack
@@ -29,12 +30,14 @@ class Servers:
     settings: MigrateSettings
     kafka: str  # host:port
 
-    def url(self, role: str) -> str:
-        """The database as a service sees it."""
-        admin = make_url(self.settings.admin_database_url)
-        return admin.set(username=role, password=getattr(self.settings, f"{role}_password")).render_as_string(
-            hide_password=False
-        )
+    def url(self, role: str, *, port: int | None = None) -> str:
+        """The database as a service sees it; `port` is where a wire to it begins."""
+        url = make_url(self.settings.admin_database_url).set(username=role, password=self._password(role))
+        return url.set(port=port or url.port).render_as_string(hide_password=False)
+
+    def _password(self, role: str) -> str:
+        password: str = getattr(self.settings, f"{role}_password")
+        return password
 
     def admin_dsn(self) -> str:
         """The database as its superuser sees it, for asyncpg."""
@@ -86,12 +89,20 @@ def background_failures(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 @pytest.fixture
+async def wire(servers: Servers) -> AsyncIterator[Wire]:
+    """A wire to PostgreSQL that can be cut."""
+    url = make_url(servers.settings.admin_database_url)
+    async with Wire(f"{url.host}:{url.port}") as wire:
+        yield wire
+
+
+@pytest.fixture
 async def connect(servers: Servers) -> AsyncIterator[Callable[..., Database]]:
-    """Open databases as a role; they are closed after the test."""
+    """Open databases as a role, over a wire where one is given; they are closed after the test."""
     opened: list[Database] = []
 
-    def open_database(role: str, *, url: str = "", **settings: Any) -> Database:
-        opened.append(Database(url or servers.url(role), process="test", **settings))
+    def open_database(role: str, *, wire: Wire | None = None, **settings: Any) -> Database:
+        opened.append(Database(servers.url(role, port=wire.port if wire else None), process="test", **settings))
         return opened[-1]
 
     yield open_database

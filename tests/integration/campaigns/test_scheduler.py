@@ -74,7 +74,7 @@ async def schedule(operators: Operators, name: str = "Launch", *, after: datetim
 
 async def started(operators: Operators, campaign: Campaign) -> Campaign:
     """The campaign, once it is no longer scheduled."""
-    return await eventually(lambda: operators.row(campaign), lambda row: row.state is not State.SCHEDULED, seconds=4)
+    return await eventually(lambda: operators.row(campaign), lambda row: row.state is not State.SCHEDULED)
 
 
 async def test_a_scheduled_campaign_starts_when_its_time_has_come_and_not_before(
@@ -86,7 +86,7 @@ async def test_a_scheduled_campaign_starts_when_its_time_has_come_and_not_before
 
     assert row.state is State.ACTIVE
     assert campaign.definition.start_at is not None and row.started_at is not None
-    assert 0 <= (row.started_at - campaign.definition.start_at).total_seconds() < 1
+    assert 0 <= (row.started_at - campaign.definition.start_at).total_seconds() < 3
 
 
 async def test_several_processes_start_a_campaign_once(operators: Operators, segments: Segments) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
-import sqlalchemy as sa
 from carillon.campaigns.v1.campaigns_pb2 import Run as RunMessage
 from carillon.delivery.v1.control_service_pb2 import (
     CONTROL_STATE_ACTIVE,
@@ -23,7 +22,6 @@ from services.delivery.run_repository import CANCELLED, COMPLETED
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
 from services.runtime.errors import Invalid
-from tests.integration.conftest import Servers
 from tests.integration.delivery.audiences import Run, announce
 from tests.integration.delivery.commands import Commands
 from tests.integration.delivery.conftest import StartProcess
@@ -292,27 +290,17 @@ async def test_a_cancelled_run_that_has_expired_is_cancelled(
     assert (books.state, books.counts()) == (CANCELLED, {"CANCELLED": 10})
 
 
-@pytest.fixture
-async def wire(servers: Servers) -> AsyncIterator[Wire]:
-    """A wire to PostgreSQL."""
-    url = sa.make_url(servers.url("delivery"))
-    async with Wire(f"{url.host}:{url.port}") as wire:
-        yield wire
-
-
 async def test_a_process_that_cannot_ask_starts_nothing_and_goes_on_when_it_can(
     database: Database,
     world: OutsideWorld,
     start_process: StartProcess,
-    servers: Servers,
     connect: Callable[..., Database],
     wire: Wire,
 ) -> None:
-    url = sa.make_url(servers.url("delivery")).set(port=wire.port).render_as_string(hide_password=False)
     world.seconds_per_call = 0.01
     run = Run(sizes=(150,))
     await announce(database, run.facts())
-    await start_process(database=connect("delivery", url=url))
+    await start_process(database=connect("delivery", wire=wire))
     await eventually(world.calls, lambda calls: calls > 10)
 
     cut = SystemClock().boot_seconds()

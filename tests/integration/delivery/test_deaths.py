@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
-import sqlalchemy as sa
 
 from services.delivery import claim_repository
 from services.delivery import janitor as janitor_module
 from services.delivery.domain.states import MessageState
 from services.delivery.run_repository import COMPLETED
 from services.runtime.database import Database, Transaction
-from tests.integration.conftest import Servers
 from tests.integration.delivery.audiences import Run, announce
 from tests.integration.delivery.commands import Commands
 from tests.integration.delivery.conftest import StartProcess
@@ -32,18 +30,9 @@ A_FEW_ROUNDS = 0.5  # of the janitors of these tests
 
 
 @pytest.fixture
-async def wire(servers: Servers) -> AsyncIterator[Wire]:
-    """A wire to PostgreSQL."""
-    url = sa.make_url(servers.url("delivery"))
-    async with Wire(f"{url.host}:{url.port}") as wire:
-        yield wire
-
-
-@pytest.fixture
-def behind_the_wire(servers: Servers, wire: Wire, connect: Callable[..., Database]) -> Database:
+def behind_the_wire(wire: Wire, connect: Callable[..., Database]) -> Database:
     """The same database, reached over the wire."""
-    url = sa.make_url(servers.url("delivery")).set(port=wire.port)
-    return connect("delivery", url=url.render_as_string(hide_password=False))
+    return connect("delivery", wire=wire)
 
 
 async def end_leases(database: Database) -> None:

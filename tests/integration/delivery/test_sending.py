@@ -198,7 +198,7 @@ async def test_what_is_not_sent_in_its_time_expires(
     database: Database, world: OutsideWorld, start_process: StartProcess
 ) -> None:
     world.seconds_per_call = 0.01
-    run = Run(sizes=(400,), lifetime=datetime.timedelta(seconds=0.7))
+    run = Run(sizes=(400,), lifetime=datetime.timedelta(seconds=1.2))
     await announce(database, run.facts())
 
     await start_process()
@@ -215,7 +215,7 @@ async def test_what_waits_for_its_next_try_expires_too(
     database: Database, world: OutsideWorld, start_process: StartProcess
 ) -> None:
     world.reply = lambda message, earlier: busy_for(600)
-    run = Run(sizes=(10,), lifetime=datetime.timedelta(seconds=0.7))
+    run = Run(sizes=(10,), lifetime=datetime.timedelta(seconds=1.2))
     await announce(database, run.facts())
 
     await start_process()

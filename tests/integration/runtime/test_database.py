@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from services.runtime import ids
 from services.runtime.database import ATTEMPTS, Database, Transaction
 from services.runtime.errors import Unavailable
-from tests.integration.conftest import Servers
 from tests.integration.wire import Wire
 
 ROLE = "campaigns"
@@ -36,18 +35,9 @@ async def database(connect: Callable[..., Database]) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def wire(servers: Servers) -> AsyncIterator[Wire]:
-    """A wire to PostgreSQL."""
-    host = sa.make_url(servers.url(ROLE))
-    async with Wire(f"{host.host}:{host.port}") as wire:
-        yield wire
-
-
-@pytest.fixture
-def behind_the_wire(servers: Servers, wire: Wire, connect: Callable[..., Database]) -> Database:
+def behind_the_wire(wire: Wire, connect: Callable[..., Database]) -> Database:
     """The same database, reached over the wire."""
-    url = sa.make_url(servers.url(ROLE)).set(port=wire.port)
-    return connect(ROLE, url=url.render_as_string(hide_password=False))
+    return connect(ROLE, wire=wire)
 
 
 async def effects(database: Database) -> dict[bytes, int]:
@@ -116,7 +106,7 @@ async def test_what_raises_changes_nothing_and_leaks_nothing(database: Database)
 
 @pytest.mark.parametrize("by", ["asyncpg", "sqlalchemy"])
 async def test_transactions_that_collide_are_tried_again_whole(database: Database, by: str) -> None:
-    effect, attempts = ids.new_id(), 0
+    effect, attempts, both_have_read = ids.new_id(), 0, asyncio.Barrier(2)
 
     async def start(tx: Transaction) -> None:
         await tx.raw.execute("INSERT INTO effect (id) VALUES ($1)", effect)
@@ -126,7 +116,8 @@ async def test_transactions_that_collide_are_tried_again_whole(database: Databas
         attempts += 1
         await tx.raw.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
         n = await tx.raw.fetchval("SELECT n FROM effect WHERE id = $1", effect)
-        await asyncio.sleep(0.02)
+        if attempts <= 2:
+            await both_have_read.wait()
         if by == "asyncpg":
             await tx.raw.execute("UPDATE effect SET n = $2 WHERE id = $1", effect, n + 1)
         else:
@@ -136,7 +127,7 @@ async def test_transactions_that_collide_are_tried_again_whole(database: Databas
     await asyncio.gather(database.transaction(count), database.transaction(count))
 
     assert (await effects(database))[effect] == 2
-    assert attempts > 2, "they never collided"
+    assert attempts == 3
 
 
 async def test_a_collision_that_does_not_end_is_raised_after_some_attempts(database: Database) -> None:

@@ -248,7 +248,10 @@ async def test_an_offset_is_committed_only_after_its_effect(hop: Hop) -> None:
 async def test_a_consumer_that_dies_before_its_commit_reads_again_and_the_effect_is_one(
     hop: Hop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    reached = asyncio.Event()
+
     async def die_before(*_: object) -> None:
+        reached.set()
         await asyncio.Event().wait()
 
     await hop.start_relay()
@@ -256,14 +259,15 @@ async def test_a_consumer_that_dies_before_its_commit_reads_again_and_the_effect
     with monkeypatch.context() as dying:
         dying.setattr(Consumer, "_commit", die_before)
         first = await hop.start_consumer()
-        await eventually(hop.effects, has("two"))
+        await reached.wait()
         await first.stop()
+    died_after = await hop.effects()
     before = await committed(hop.kafka, hop.group, hop.topic.name)
     await hop.start_consumer()
     await hop.publish("three")
     effects = await eventually(hop.effects, has("three"))
 
-    assert before == 0
+    assert (before, died_after[:1]) == (0, ["one"])
     assert effects == ["one", "two", "three"]
 
 

@@ -52,7 +52,6 @@ async def die_before_the_commit(hop: Hop, monkeypatch: pytest.MonkeyPatch) -> No
     with monkeypatch.context() as dying:
         dying.setattr(Consumer, "_commit", die)
         consumer = await hop.start_consumer()
-        await eventually(hop.effects, lambda effects: "three" in effects)
         await reached.wait()
         await consumer.stop()
     await hop.start_consumer()
@@ -90,6 +89,7 @@ async def what_the_proof_says(hop: Hop, trouble: Trouble, monkeypatch: pytest.Mo
     """Publish, make trouble, let it settle."""
     await hop.start_relay()
     await hop.publish(*PUBLISHED[:-1])
+    await eventually(hop.waiting, lambda count: count == 0)
     await trouble(hop, monkeypatch)
     await hop.publish(PUBLISHED[-1])
     return violations(PUBLISHED, await eventually(hop.effects, lambda effects: PUBLISHED[-1] in effects))
