@@ -12,7 +12,6 @@ from carillon.dialects.reachbell.v1.campaigns_api_pb2_grpc import add_CampaignsS
 from carillon.feeds.v1.project_feed_service_pb2_grpc import add_ProjectFeedServiceServicer_to_server
 from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
 
-from gateway import same_bytes
 from gateway.accounts.feed_api import ProjectFeedApi
 from gateway.accounts.grpc_api import AccountsApi
 from gateway.accounts.key_ring import KeyRing
@@ -81,7 +80,7 @@ def build(settings: GatewaySettings) -> Sequence[Part]:
         add_AuthorizationServicer_to_server(door, server)
         add_AccountsServiceServicer_to_server(AccountsApi(accounts), server)
         add_ProjectFeedServiceServicer_to_server(ProjectFeedApi(database), server)
-        same_bytes.add(add_CampaignsServiceServicer_to_server, reachbell, server)
+        add_CampaignsServiceServicer_to_server(reachbell, server)
 
     server = GrpcServer(listen=settings.listen, tokens=identities, services=SERVICES, register=register)
     pages = Pages(listen=settings.http_listen, problem=lambda: "", ready=database.ping)

@@ -108,7 +108,7 @@ class CampaignsApi(CampaignsServiceServicer):
         once = once_of(context, tenant=caller.tenant(), method="CreateCampaign", request=request)
         if kept := await self._idempotency.find(once):
             return kept
-        definition = messages.definition_from(request.campaign)
+        definition = messages.definition_from(request.campaign, project)
         size = await self._checked(project, definition)
         return await self._use_cases.create(
             tenant=caller.tenant(), project=project, definition=definition, size=size, once=once
@@ -123,7 +123,7 @@ class CampaignsApi(CampaignsServiceServicer):
         dataclasses.replace(read).apply(Step.EDIT, now=self._clock.now())
         check_etag(read, request.campaign.etag)
         fields = masked(request.campaign, request.update_mask.paths)
-        definition = merged(read.definition, messages.definition_from(request.campaign), fields)
+        definition = merged(read.definition, messages.definition_from(request.campaign, read.project), fields)
         size = await self._checked(read.project, definition)
         updated = await self._use_cases.update(caller=current_caller(), read=read, definition=definition, size=size)
         return messages.campaign_to(updated)
@@ -145,12 +145,12 @@ class CampaignsApi(CampaignsServiceServicer):
     async def ResendCampaign(self, request: api.ResendCampaignRequest, context: Context) -> pb.Campaign:
         """Launch a new campaign like an old one."""
         caller = current_caller()
-        read = await self._get(request.name)
         once = once_of(context, tenant=caller.tenant(), method="ResendCampaign", request=request)
         if kept := await self._idempotency.find(once):
             return kept
+        read = await self._get(request.name)
         dataclasses.replace(read).apply(Step.RESEND, now=self._clock.now())
-        audience = messages.audience_from(request.audience) if request.HasField("audience") else None
+        audience = messages.audience_from(request.audience, read.project) if request.HasField("audience") else None
         definition = sent_again(read.definition, audience=audience, vendor_fields=request.vendor_fields)
         size = await self._checked(read.project, definition)
         return await self._use_cases.create(
@@ -190,14 +190,16 @@ class CampaignsApi(CampaignsServiceServicer):
         return await _unless_it_changes(request.etag, lambda: self._start(request, once))
 
     async def _start(self, request: api.StartCampaignRequest, once: Once | None) -> pb.Campaign:
-        read = await self._get(request.name)
         if kept := await self._idempotency.find(once):
             return kept
+        read = await self._get(request.name)
         dataclasses.replace(read).apply(Step.LAUNCH, now=self._clock.now())
         check_etag(read, request.etag)
         definition = read.definition
         if request.HasField("audience"):
-            definition = dataclasses.replace(definition, audience=messages.audience_from(request.audience))
+            definition = dataclasses.replace(
+                definition, audience=messages.audience_from(request.audience, read.project)
+            )
         definition.check_can_start()
         size = await self._audiences.measure(project=read.project, definition=definition)
         return await self._use_cases.start(
@@ -234,6 +236,8 @@ class CampaignsApi(CampaignsServiceServicer):
         definition.check()
         definition.check_time(now=self._clock.now())
         if not definition.immediate and definition.start_at is None:
+            if definition.audience is not None and definition.audience.segment is not None:
+                await self._audiences.require_segment(project=project, segment=definition.audience.segment)
             return None
         definition.check_can_start()
         return await self._audiences.measure(project=project, definition=definition)

@@ -18,7 +18,7 @@ from services.campaigns.domain.campaign import Audience, Campaign, Definition
 from services.campaigns.domain.content import PushAction, PushContent
 from services.campaigns.domain.run import Run
 from services.campaigns.domain.utm import Utm, with_utm
-from services.runtime.errors import Invalid
+from services.runtime.errors import Invalid, NotFound
 
 UTM_FIELDS = ("source", "medium", "campaign", "term", "content")
 
@@ -30,12 +30,15 @@ def instant(value: datetime.datetime) -> Timestamp:
     return stamp
 
 
-def definition_from(message: pb.Campaign) -> Definition:
-    """What the author wrote. Raises Invalid for what is no instant and NotFound for what is no segment's name."""
+def definition_from(message: pb.Campaign, project: bytes) -> Definition:
+    """What the author of a campaign of this project wrote.
+
+    Raises Invalid for what is no instant, and NotFound for what is no name of a segment of the project.
+    """
     return Definition(
         display_name=message.display_name,
         channels=tuple(dict.fromkeys(message.channels)),
-        audience=audience_from(message.audience) if message.HasField("audience") else None,
+        audience=audience_from(message.audience, project) if message.HasField("audience") else None,
         content=content_from(message.push_content) if message.HasField("push_content") else None,
         immediate=message.schedule.immediate,
         start_at=_start_from(message.schedule),
@@ -55,11 +58,13 @@ def _start_from(schedule: pb.Schedule) -> datetime.datetime | None:
         raise Invalid("TIME_INVALID", "This is no instant.", field="schedule.start_time") from error
 
 
-def audience_from(message: segments_pb2.Audience) -> Audience | None:
-    """The domain's audience; None where neither kind is set. Raises NotFound for what is no segment's name."""
+def audience_from(message: segments_pb2.Audience, project: bytes) -> Audience | None:
+    """The domain's audience; None where neither kind is set. Raises NotFound for what is no name of a segment here."""
     kind = message.WhichOneof("kind")
     if kind == "segment":
-        segment = names.split(message.segment, "projects", "segments", field="audience.segment")[1]
+        owner, segment = names.split(message.segment, "projects", "segments", field="audience.segment")
+        if owner not in (None, project):
+            raise NotFound("SEGMENT_NOT_FOUND", "There is no such segment.", field="audience.segment")
         return Audience(segment=segment)
     if kind == "filter":
         return Audience(filter=message.filter.SerializeToString(deterministic=True))

@@ -26,7 +26,7 @@ def _campaign(row: sa.Row[Any]) -> Campaign:
         id=row.id,
         tenant=row.tenant,
         project=row.project,
-        definition=messages.definition_from(pb.Campaign.FromString(row.definition)),
+        definition=messages.definition_from(pb.Campaign.FromString(row.definition), row.project),
         state=State(row.state),
         created_at=row.created_at,
         updated_at=row.updated_at,

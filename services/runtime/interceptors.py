@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 import structlog
 from google.protobuf import any_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from services.runtime import ids, metrics
@@ -92,9 +93,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return handler  # none of ours; reflection is one
         if handler.response_streaming:
             wrapped = self._stream(details.method, handler.unary_stream)
-            return grpc.unary_stream_rpc_method_handler(wrapped, decode, handler.response_serializer)
+            return grpc.unary_stream_rpc_method_handler(wrapped, decode, _same_bytes)
         wrapped_unary = self._unary(details.method, handler.unary_unary)
-        return grpc.unary_unary_rpc_method_handler(wrapped_unary, decode, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(wrapped_unary, decode, _same_bytes)
 
     def _unary(self, method: str, behavior: Any) -> Any:
         async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
@@ -146,6 +147,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if method.startswith(INTERNAL_PREFIXES) and not caller.is_service:
             raise Forbidden("INTERNAL_METHOD", "This method is for Carillon's own services.")
         bind_caller(caller)
+
+
+def _same_bytes(message: Message) -> bytes:
+    """Maps in the order of their keys: each process draws another, and a kept answer must be the same from all."""
+    return message.SerializeToString(deterministic=True)
 
 
 def _tolerant(deserializer: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:

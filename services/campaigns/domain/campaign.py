@@ -16,6 +16,7 @@ from services.runtime.errors import Conflict, Invalid
 
 CHANGED = "CAMPAIGN_CHANGED"
 PUSH = 1  # carillon.segments.v1.Channel
+MAX_FILTER_BYTES = 64 * 1024
 GRACE = datetime.timedelta(minutes=5)  # a start that is late by no more than this starts at once
 MAX_VENDOR_BYTES = 16_384
 
@@ -118,6 +119,8 @@ class Definition:
         for key, value in self.labels.items():
             check_text(key, field="labels", most=64, least=1)
             check_text(value, field=f"labels.{key}", most=200)
+        if self.audience is not None and len(self.audience.filter or b"") > MAX_FILTER_BYTES:
+            raise Invalid("FILTER_TOO_LARGE", "At most 64 kB of conditions.", field="audience.filter")
         check_text(self.time_zone, field="schedule.time_zone", most=100)
         check_text(self.vendor_fields, field="vendor_fields", most=MAX_VENDOR_BYTES)
         if len(self.vendor_fields.encode()) > MAX_VENDOR_BYTES:

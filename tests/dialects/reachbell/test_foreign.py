@@ -106,16 +106,7 @@ def without_choices(answer: RawAnswer) -> tuple[Any, ...]:
     return answer.status, CHOSEN.sub("-", answer.body.decode())
 
 
-# campaigns reads the segment of `audience.segment` and not its project, so another's project passes with our segment.
-DEFECTIVE = ("CreateCampaign", "UpdateCampaign", "StartCampaign", "ResendCampaign")
-WITH_DEFECTS = [
-    pytest.param(operation, marks=pytest.mark.xfail(strict=True) if operation in known else ())
-    for known in [{f"native {method}" for method in DEFECTIVE}]
-    for operation in ROUTES
-]
-
-
-@pytest.mark.parametrize("operation", WITH_DEFECTS)
+@pytest.mark.parametrize("operation", ROUTES)
 def test_a_foreign_id_is_an_id_that_never_was(stack: Running, world: World, operation: str) -> None:
     def answer(request: Request, instead: Mapping[int, str]) -> RawAnswer:
         fresh = {**world, "ready": asyncio.run(make_ready(stack, world))}

@@ -12,11 +12,13 @@ from carillon.segments.v1.segments_pb2 import CHANNEL_PUSH
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services import names
 from services.campaigns import messages
 from services.campaigns.domain.campaign import Audience, Definition
 from services.campaigns.domain.content import PushAction, PushContent
 from services.campaigns.domain.utm import Utm
-from services.runtime.errors import Invalid
+from services.runtime.errors import Invalid, NotFound
+from services.runtime.ids import new_id
 from tests.unit.services.campaigns.domain.builders import LATER, NOW, a_campaign, a_definition, a_push, a_run, an_action
 
 PROJECT = bytes(11) + b"\3"
@@ -62,11 +64,21 @@ definitions = whens.flatmap(
 def test_a_definition_is_read_back_from_where_it_is_stored(definition: Definition) -> None:
     stored = messages.definition_to(definition, PROJECT).SerializeToString()
 
-    assert messages.definition_from(pb.Campaign.FromString(stored)) == definition
+    assert messages.definition_from(pb.Campaign.FromString(stored), PROJECT) == definition
+
+
+def test_a_segment_of_another_project_is_no_segment() -> None:
+    message = pb.Campaign()
+    message.audience.segment = names.join(("projects", new_id()), ("segments", new_id()))
+
+    with pytest.raises(NotFound) as refused:
+        messages.definition_from(message, PROJECT)
+
+    assert (refused.value.reason, refused.value.field) == ("SEGMENT_NOT_FOUND", "audience.segment")
 
 
 def test_a_channel_named_twice_is_named_once() -> None:
-    assert messages.definition_from(pb.Campaign(channels=[CHANNEL_PUSH] * 2)).channels == (CHANNEL_PUSH,)
+    assert messages.definition_from(pb.Campaign(channels=[CHANNEL_PUSH] * 2), PROJECT).channels == (CHANNEL_PUSH,)
 
 
 def test_every_utm_word_is_carried() -> None:
@@ -83,7 +95,7 @@ def test_what_is_no_instant_is_refused_at_its_field() -> None:
     message.schedule.start_time.seconds = 10**15
 
     with pytest.raises(Invalid) as refused:
-        messages.definition_from(message)
+        messages.definition_from(message, PROJECT)
 
     assert refused.value.field == "schedule.start_time"
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
+from google.protobuf.struct_pb2 import Struct
 from google.rpc import error_details_pb2
 
 from services.runtime.errors import Conflict, DomainError, Invalid
-from services.runtime.interceptors import CODES, DOMAIN, INTERNAL_PREFIXES, OPEN_PREFIXES, status_of
+from services.runtime.interceptors import CODES, DOMAIN, INTERNAL_PREFIXES, OPEN_PREFIXES, _same_bytes, status_of
 
 
 def kinds_of_error(kind: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
@@ -50,3 +51,12 @@ def test_a_conflict_is_aborted_since_that_is_409() -> None:
 
 def test_no_method_is_both_open_and_internal() -> None:
     assert not any(inner.startswith(OPEN_PREFIXES) for inner in INTERNAL_PREFIXES)
+
+
+def test_an_answer_with_a_map_is_the_same_bytes_whatever_the_order_it_was_filled_in() -> None:
+    up, down = Struct(), Struct()
+    up.update({f"key {number}": number for number in range(50)})
+    down.update({f"key {number}": number for number in reversed(range(50))})
+
+    assert _same_bytes(up) == _same_bytes(down)
+    assert Struct.FromString(_same_bytes(up)) == up
