@@ -34,7 +34,7 @@ down: ## Stop the stack (ARGS=--remove: delete its data, too)
 status: ## Tell what runs
 	@$(PYTHON) -m tools.stack status $(ARGS)
 
-test: setup ## Run everything that must pass (ARGS="tests/unit -k name": some of it)
+test: check ## Run everything that must pass: the checks, then the tests (ARGS="tests/unit -k name": some of these)
 	@$(PYTHON) -m pytest $(ARGS)
 
 check: setup ## Check format, lint, types, boundaries, protos, the compose file and Envoy's configuration
