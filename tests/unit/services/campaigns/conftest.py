@@ -4,5 +4,5 @@ from __future__ import annotations
 
 import hypothesis
 
-hypothesis.settings.register_profile("unhurried", deadline=None, max_examples=40)
+hypothesis.settings.register_profile("unhurried", deadline=None, max_examples=25)
 hypothesis.settings.load_profile("unhurried")
