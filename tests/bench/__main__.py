@@ -6,6 +6,7 @@ machines are shared and noisy.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import platform
 import statistics
@@ -18,6 +19,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench import large_export, many_streams, steady_calls
+from tests.bench.percentiles import milliseconds
 from tests.bench.plain_push import push_plainly
 from tests.bench.processes import cpu_seconds, cpu_share, memory_mb
 from tests.e2e.books import check_equal, push, read_books
@@ -37,13 +40,17 @@ console = Console(highlight=False)
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"some of {', '.join(PARTS)}; all where none is named")
+    parts = parser.parse_args().parts or [*PARTS]
     table = Table(title="Carillon, measured", title_justify="left")
     for column in ("what", "figure", "bound"):
         table.add_column(column)
     with own_stack() as stack:
         there = running(stack)
         console.print("measuring; this takes a few minutes")
-        asyncio.run(_measure(there, table))
+        for part in parts:
+            asyncio.run(PARTS[part](there, table))
         described = running(stack).described
         for part, size in sorted(memory_mb(described).items()):
             table.add_row(f"memory after it: {part}", f"{size:.0f} MB", "≤ 150 MB")
@@ -55,7 +62,7 @@ def main() -> None:
     console.print(_machine())
 
 
-async def _measure(there: Running, table: Table) -> None:
+async def _sending(there: Running, table: Table) -> None:
     workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Bench")
     await add_people(there.described, workspace, PEOPLE)
     ours, plain = [], []
@@ -78,6 +85,55 @@ async def _measure(there: Running, table: Table) -> None:
     calls = [await _seconds_of_create(there.described, large) for _ in range(10)]
     what = f"the create call with {MANY_PEOPLE:,} contacts, median and worst of 10"
     table.add_row(what, _milliseconds(calls), "≤ 300 ms")
+
+
+async def _calls(there: Running, table: Table) -> None:
+    """Calls at a steady rate, alone and beside a campaign to very many."""
+    workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Busy")
+    await add_people(there.described, workspace, MANY_PEOPLE)
+    before = cpu_seconds(there.described)
+    alone = await steady_calls.measure_alone(there.described, workspace)
+    after = cpu_seconds(there.described)
+    at_rate = f"{steady_calls.RATE:.0f} calls/s for {steady_calls.SECONDS:.0f} s"
+    _add_calls(table, f"{at_rate}, nothing else to do", alone)
+    calls = steady_calls.RATE * steady_calls.SECONDS
+    each = {part: (after[part] - before[part]) / calls * 1e3 for part in before if part in after}
+    costs = ", ".join(f"{part} {cost:.1f}" for part, cost in sorted(each.items()) if cost >= 0.1)
+    table.add_row("  processor ms per call, Python only", costs, "")
+    steady = await steady_calls.measure(there.described, workspace)
+    _add_calls(table, f"{at_rate} while a campaign is being sent", steady)
+    table.add_row("  sent meanwhile", f"{steady.sent_after - steady.sent_before:,} of {MANY_PEOPLE:,} messages", "")
+
+
+def _add_calls(table: Table, what: str, steady: steady_calls.Steady) -> None:
+    table.add_row(what, f"{steady.failed} failed", "0 failed")
+    for kind, seconds in steady.seconds.items():
+        table.add_row(f"  {kind}", milliseconds(seconds), "p99 ≤ 150 ms")
+
+
+async def _streams(there: Running, table: Table) -> None:
+    """Progress streams, without and with clients that stop reading."""
+    workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Watched")
+    await add_people(there.described, workspace, PEOPLE)
+    for stalled in (0, many_streams.STALLED):
+        streams = await many_streams.measure(there.described, workspace, stalled=stalled)
+        beside = f", {stalled} more never read" if stalled else ""
+        what = f"{many_streams.STREAMS} streams of one campaign{beside}: between events"
+        table.add_row(what, milliseconds(streams.gaps), "p99 ≤ 1,500 ms")
+        table.add_row("  ended with `sent`", f"{streams.ended}", f"{many_streams.STREAMS}")
+        each = ", ".join(f"{part} {size:.0f} kB" for part, size in streams.kilobytes.items())
+        table.add_row("  memory of each", each, "≤ 64 kB")
+        table.add_row("  memory at the end", _megabytes(streams.megabytes_at_the_end), "")
+
+
+async def _export(there: Running, table: Table) -> None:
+    """A CSV of very many campaigns."""
+    workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Old")
+    export = await large_export.measure(there.described, workspace)
+    what = f"CSV of {export.rows:,} campaigns, {export.megabytes_of_text:.0f} MB"
+    table.add_row(what, f"{export.seconds:.1f} s", "")
+    table.add_row("  memory before", _megabytes(export.before), "")
+    table.add_row("  memory at most", _megabytes(export.most), "")
 
 
 async def _seconds_to_completion(described: Mapping[str, Any], workspace: Workspace) -> float:
@@ -114,6 +170,10 @@ def _milliseconds(values: list[float]) -> str:
     return f"{statistics.median(values) * 1e3:.0f} ms, {max(values) * 1e3:.0f} ms"
 
 
+def _megabytes(sizes: Mapping[str, float]) -> str:
+    return ", ".join(f"{part} {size:.0f} MB" for part, size in sizes.items())
+
+
 def _machine() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
     memory = psutil.virtual_memory().total / 2**30
@@ -121,6 +181,9 @@ def _machine() -> str:
         f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}; {versions}; PostgreSQL with fsync; everything on this machine"
     )
+
+
+PARTS = {"sending": _sending, "calls": _calls, "streams": _streams, "export": _export}
 
 
 if __name__ == "__main__":
