@@ -122,13 +122,14 @@ async def sendable_runs(tx: Transaction) -> list[bytes]:
 
 
 async def seconds_to_next_due(tx: Transaction) -> float | None:
-    """Seconds until something is due that is not yet, None where nothing will be."""
+    """Seconds until something may be sent, none or less where it may be already, None where nothing will be."""
     seconds = await tx.raw.fetchval(
         """SELECT extract(epoch FROM min(d.due_at) - clock_timestamp()) FROM run r
-             JOIN LATERAL (SELECT due_at FROM due WHERE run = r.id AND due_at > clock_timestamp()
-                            ORDER BY due_at LIMIT 1) d ON true
-            WHERE r.state = $1""",
+             LEFT JOIN control k ON k.campaign = r.campaign
+             JOIN LATERAL (SELECT due_at FROM due WHERE run = r.id ORDER BY due_at LIMIT 1) d ON true
+            WHERE r.state = $1 AND coalesce(k.state, $2) = $2 AND r.expires_at > clock_timestamp()""",
         SENDING,
+        ACTIVE,
     )
     return None if seconds is None else float(seconds)
 

@@ -57,6 +57,8 @@ class Reactions:
 
     async def on_batch(self, tx: Transaction, event: AudienceBatch) -> None:
         """A piece of a frozen audience: its positions are due."""
+        if event.size < 1:
+            raise Conflict("BATCH_EMPTY", f"batch {event.number} of run {event.run.hex()} has no positions")
         if hashlib.blake2b(event.recipients, digest_size=16).digest() != event.digest:
             raise Conflict("BATCH_DAMAGED", f"batch {event.number} of run {event.run.hex()} is not its digest's")
         same = await run_repository.add_chunk(

@@ -107,7 +107,8 @@ async def held(scene: Scene) -> list[str]:
     run = Run(sizes=(20,))
     process = await scene.start()
     process.sender.hold()
-    await announce(scene.database, run.facts())
+    # The run comes last: without anything due yet, the sabotaged completion would end it before it has begun.
+    await announce(scene.database, [run.batch(0), run.totals(), run.started()])
     await eventually(scene.world.calls, lambda calls: calls == 1)
     await asyncio.sleep(0.5)  # some rounds of the janitor
     meanwhile = await scene.verdict_now(run)
