@@ -169,6 +169,18 @@ async def test_a_batch_that_is_not_its_digests_is_refused(database: Database) ->
     assert await stored_digest(database, run) is None
 
 
+async def test_a_batch_without_a_position_is_refused(database: Database) -> None:
+    run = Run(sizes=(20,))
+    empty = run.batch(0)
+    empty.size = 0
+
+    with pytest.raises(Conflict) as refused:
+        await announce(database, [run.started(), empty])
+
+    assert refused.value.reason == "BATCH_EMPTY"
+    assert await stored_digest(database, run) is None
+
+
 class Peers:
     """campaigns and segments, asked by themselves: what Kafka did not bring."""
 
