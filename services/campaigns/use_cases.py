@@ -6,7 +6,7 @@ Never talks to Kafka (the outbox does) and never to a peer inside a transaction.
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from carillon.campaigns.v1 import campaigns_pb2 as pb
 
@@ -177,7 +177,8 @@ class UseCases:
 
         async def work(tx: Transaction) -> pb.Campaign:
             found = await self._own(tx, caller, read.project, read.id, lock=True)
-            if found.state is read.state and found.revision != read.revision:
+            if found.revision != read.revision:  # also where it is SCHEDULED by now: what was read must not win
+                replace(found).apply(Step.LAUNCH, now=self._clock.now())
                 raise changed()
             found.definition = definition
             await self._launch(tx, found, size)
