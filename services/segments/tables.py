@@ -40,7 +40,7 @@ push_subscription = sa.Table(
     sa.Column("auth", pg.BYTEA, nullable=False),
     sa.Column("retire_time", sa.DateTime(timezone=True)),
     sa.UniqueConstraint("tenant", "project", "endpoint"),
-    sa.UniqueConstraint("tenant", "id"),
+    sa.UniqueConstraint("id", "tenant"),
 )
 
 attribute_key = sa.Table(
