@@ -16,7 +16,7 @@ class AnswerKind(enum.Enum):
 
     ACCEPTED = "accepted"  # the provider took it
     REJECTED = "rejected"  # the provider refused it for good
-    RETIRED = "retired"  # the provider says the endpoint is gone (404, 410): never use it again
+    RETIRED = "retired"  # the provider says the endpoint is gone (404, 410, a hard 5xx to RCPT): never use it again
     RETRY = "retry"  # surely not delivered (429, 5xx, connection refused): again after `retry_after`
     UNANSWERED = "unanswered"  # bytes left, no answer came: it may or may not have been delivered
     NOT_STARTED = "not_started"  # the authorisation ran out before its first byte: nothing left this process
@@ -44,11 +44,25 @@ class Answer:
     retry_after: float = 0.0  # seconds from `at`; only for RETRY; 0 where the provider named none
 
 
+class Journal(Protocol):
+    """What a sender tells before a message can arrive and after it was answered, where the provider has no keys."""
+
+    def attempting(self, position: int) -> None:
+        """The body's bytes are about to leave. Raises OSError where that cannot be written down: they must not leave."""
+        ...
+
+    def answered(self, position: int, kind: AnswerKind, code: int) -> None:
+        """The attempt was answered. Raises OSError."""
+        ...
+
+
 class Sender(Protocol):
     """Sends messages of one run over one channel."""
 
     async def send(self, messages: Sequence[Message], *, may_start: Callable[[], bool]) -> list[Answer]:
         """Try each message once and answer exactly one Answer each, in any order.
+
+        A sender whose provider honours no idempotency key (email) also takes `journal`, see Journal.
 
         `may_start` is asked immediately before the first byte of every call; once it says no, that message and
         all that have not begun are NOT_STARTED. Never raises for what a provider or a network does.
