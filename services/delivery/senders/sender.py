@@ -48,7 +48,7 @@ class Journal(Protocol):
     """What a sender tells before a message can arrive and after it was answered, where the provider has no keys."""
 
     def attempting(self, position: int) -> None:
-        """The body's bytes are about to leave. Raises OSError where that cannot be written down: they must not leave."""
+        """The body is about to leave. Raises OSError where that cannot be written down: it must not leave then."""
         ...
 
     def answered(self, position: int, kind: AnswerKind, code: int) -> None:
