@@ -177,7 +177,11 @@ class CampaignsApi(CampaignsServiceServicer):
             created_before=_instant(request, "created_before"),
             query=request.query,
         )
-        found, total = await self._use_cases.list_page(wanted, before=before, skip=request.skip, limit=limit + 1)
+        page: dict[str, Any] = {"before": before, "skip": request.skip, "limit": limit + 1}
+        if request.skip_total_size:
+            found, total = await self._use_cases.list_page(wanted, **page), 0
+        else:
+            found, total = await self._use_cases.list_counted_page(wanted, **page)
         return api.ListCampaignsResponse(
             campaigns=[messages.campaign_to(campaign) for campaign in found[:limit]],
             next_page_token=page_token(found[limit - 1].id) if len(found) > limit else "",

@@ -142,7 +142,13 @@ class UseCases:
 
         return await self._database.transaction(work)
 
-    async def list_page(
+    async def list_page(self, wanted: Wanted, *, before: bytes | None, skip: int, limit: int) -> list[Campaign]:
+        """Campaigns, newest first."""
+        return await self._database.transaction(
+            lambda tx: repository.list_page(tx, wanted, before=before, skip=skip, limit=limit)
+        )
+
+    async def list_counted_page(
         self, wanted: Wanted, *, before: bytes | None, skip: int, limit: int
     ) -> tuple[list[Campaign], int]:
         """Campaigns, newest first, and how many there are in all."""

@@ -45,7 +45,7 @@ async def measure(described: Mapping[str, Any], workspace: Workspace) -> Export:
     async with Client(described["dialects"]["reachbell"], workspace.key_header) as client:
         draft = await client.call("POST", "/campaigns", {"name": "One of many", "projectId": workspace.project})
     await _read(described, workspace)
-    await _insert_copies(described, draft["id"])
+    await insert_copies(described, draft["id"], CAMPAIGNS - 1)
     before = _megabytes(described)
     most = dict(before)
     watching = asyncio.create_task(_watch(described, most))
@@ -56,7 +56,8 @@ async def measure(described: Mapping[str, Any], workspace: Workspace) -> Export:
     return Export(rows=rows, megabytes_of_text=size / 1e6, seconds=seconds, before=before, most=most)
 
 
-async def _insert_copies(described: Mapping[str, Any], original: str) -> None:
+async def insert_copies(described: Mapping[str, Any], original: str, count: int) -> None:
+    """So many drafts like this one, at once."""
     connection = await asyncpg.connect(described["postgres"])
     try:
         columns = await connection.fetch(
@@ -64,7 +65,7 @@ async def _insert_copies(described: Mapping[str, Any], original: str) -> None:
             " WHERE table_schema = 'campaigns' AND table_name = 'campaign' AND column_name <> 'id'"
         )
         copy = COPY.format(columns=", ".join(row["column_name"] for row in columns))
-        await connection.execute(copy, ids.parse("cmp", original), CAMPAIGNS - 1)
+        await connection.execute(copy, ids.parse("cmp", original), count)
         await connection.execute("ANALYZE campaigns.campaign")
     finally:
         await connection.close()

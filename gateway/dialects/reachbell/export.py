@@ -30,7 +30,7 @@ BROKEN_OFF = b"INCOMPLETE: the export was interrupted; repeat it.\r\n"
 def list_from(request: pb.ExportCampaignsRequest) -> ListCampaignsRequest:
     """What the core is asked for, page by page. Raises Invalid or NotFound."""
     project_id = request.file.removesuffix(SUFFIX) if request.file.endswith(SUFFIX) else ""
-    asked = ListCampaignsRequest(parent=project_name(project_id), page_size=PAGE)
+    asked = ListCampaignsRequest(parent=project_name(project_id), page_size=PAGE, skip_total_size=True)
     bound(asked, since=getattr(request, "from"), until=request.to)
     return asked
 

@@ -12,7 +12,7 @@ import pytest
 from tests.dialects.reachbell.raw_http import ask
 from tests.stacks import Running
 from tools.client import Client
-from tools.workspace import Workspace
+from tools.workspace import Workspace, last_part
 
 NAMES = ("Spring", "spring 100%", "Sommer_fest", "=SUM(A1)", "ÉTÉ")
 
@@ -82,3 +82,18 @@ async def test_the_csv_has_what_the_list_has(
     assert [row["id"] for row in rows] == drafts[::-1]
     assert [row["name"] for row in rows] == ["ÉTÉ", "'=SUM(A1)", "Sommer_fest", "spring 100%", "Spring"]
     assert len(newest.body.decode().splitlines()) == 3
+
+
+async def test_who_leaves_the_total_out_gets_the_same_pages(
+    workspace: Workspace, native: Client, drafts: list[str]
+) -> None:
+    path, page = f"/v1/projects/{workspace.project}/campaigns", {"pageSize": "3"}
+
+    counted = await native.call("GET", path, **page)
+    first = await native.call("GET", path, skipTotalSize="true", **page)
+    second = await native.call("GET", path, skipTotalSize="true", pageToken=first["nextPageToken"], **page)
+
+    assert (counted["totalSize"], first["totalSize"], second["totalSize"]) == (5, 0, 0)
+    assert first["campaigns"] == counted["campaigns"]
+    assert [last_part(item["name"]) for item in first["campaigns"] + second["campaigns"]] == drafts[::-1]
+    assert second["nextPageToken"] == ""

@@ -65,3 +65,7 @@ def test_the_mark_of_an_interrupted_export_is_no_row() -> None:
     (mark,) = csv.reader([export.BROKEN_OFF.decode()])
 
     assert len(mark) < len([*export.COLUMNS, *export.COUNTS, *export.RATES])
+
+
+def test_nobody_counts_for_a_file_that_shows_no_count() -> None:
+    assert export.list_from(pb.ExportCampaignsRequest(file=f"{PROJECT_ID}.csv")).skip_total_size
