@@ -16,10 +16,10 @@ from carillon.events.v1.run_ended_pb2 import RunEnded
 
 from services import names
 from services.analytics.domain.counts import Counts
-from services.analytics.domain.message_states import RANKS
 from services.analytics.domain.outcomes import Outcomes
 from services.analytics.domain.receipts import ReceiptKind, Receipts
 from services.analytics.domain.snapshot import Snapshot
+from services.message_states import RANKS
 from services.runtime import ids
 from services.runtime.database import Transaction
 from services.runtime.errors import Invalid

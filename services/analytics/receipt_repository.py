@@ -7,8 +7,8 @@ from typing import Any
 
 import asyncpg
 
-from services.analytics.domain.message_states import MessageState
 from services.analytics.domain.receipts import ReceiptKind, Receipts
+from services.message_states import MessageState
 from services.runtime.database import Transaction
 
 STORE = """

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.analytics.domain.counts import Counts
-from services.analytics.domain.message_states import RANKS
 from services.analytics.domain.outcomes import Outcomes
 from services.analytics.domain.receipts import ReceiptCounts
 from services.analytics.domain.snapshot import Snapshot
+from services.message_states import RANKS
 from services.runtime.database import Transaction
 
+RANK_OF = {int(state): rank for state, rank in RANKS.items()}
 ARRIVED = """
     SELECT $1, $2, i.position, i.state, i.rank, i.channel, $3, $4,
            substring($5::bytea FROM (12 * i.n - 11)::int FOR 12), ($6::text[])[i.reason + 1],
@@ -98,7 +99,7 @@ async def store_outcomes(tx: Transaction, outcomes: Outcomes) -> None:
         outcomes.reason_words,
         outcomes.positions,
         outcomes.states,
-        [RANKS[state] for state in outcomes.states],
+        [RANK_OF[state] for state in outcomes.states],
         outcomes.channels,
         outcomes.reasons,
         outcomes.times,

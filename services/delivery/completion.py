@@ -9,7 +9,7 @@ import structlog
 
 from services import topics
 from services.delivery import claim_repository, messages, run_repository
-from services.delivery.domain.states import RANKS
+from services.message_states import RANKS
 from services.runtime import outbox
 from services.runtime.database import Database, Transaction
 

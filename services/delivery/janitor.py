@@ -15,11 +15,11 @@ from services.delivery import claim_repository, run_repository
 from services.delivery.claim_repository import TO_CANCEL, TO_EXPIRE, Claim
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatches
-from services.delivery.domain.states import MessageState
 from services.delivery.messages import RecipientColumns
 from services.delivery.owners import Owner, Owners
 from services.delivery.recording import Record, Recorder
 from services.delivery.worker import Worker
+from services.message_states import MessageState
 from services.runtime import metrics
 from services.runtime.background import run_in_background
 from services.runtime.clock import Clock

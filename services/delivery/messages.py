@@ -17,7 +17,7 @@ from carillon.events.v1.message_receipts_pb2 import ReceiptBatch
 from carillon.events.v1.run_ended_pb2 import RunEnded
 
 from services.delivery.claim_repository import OutcomeRow
-from services.delivery.domain.states import MessageState
+from services.message_states import MessageState
 from services.runtime.ids import SIZE
 
 P256DH_SIZE = 65

@@ -17,7 +17,7 @@ from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
 
 from services import names
 from services.delivery import claim_repository, messages
-from services.delivery.domain.states import MessageState
+from services.message_states import MessageState
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import NotFound
 

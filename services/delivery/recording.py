@@ -19,11 +19,11 @@ from services import topics
 from services.delivery import claim_repository, messages
 from services.delivery.claim_repository import Claim, GiveBack, OutcomeRow
 from services.delivery.domain.positions import spell_positions
-from services.delivery.domain.states import RANKS, MessageState
 from services.delivery.domain.verdicts import Again, Final, judge
 from services.delivery.messages import RecipientColumns
 from services.delivery.run_repository import RunRow
 from services.delivery.senders.sender import Answer, AnswerKind
+from services.message_states import RANKS, MessageState
 from services.runtime import metrics, outbox
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction

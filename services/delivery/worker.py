@@ -16,11 +16,11 @@ from services.delivery.claim_repository import TO_SEND, Claim
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatch, Dispatches
 from services.delivery.domain.pace import Pace
-from services.delivery.domain.states import MessageState
 from services.delivery.messages import RecipientColumns
 from services.delivery.owners import Owners
 from services.delivery.recording import Record, Recorder
 from services.delivery.senders.sender import AnswerKind
+from services.message_states import MessageState
 from services.runtime import metrics
 from services.runtime.background import run_in_background
 from services.runtime.clock import Clock

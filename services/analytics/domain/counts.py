@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.analytics.domain.message_states import RANKS, MessageState
+from services.message_states import RANKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Counts:
     @classmethod
     def of(cls, by_state: Mapping[int, int]) -> Counts:
         """From state → n, where states without messages may be absent."""
-        return cls(**{state.name.lower(): by_state.get(state, 0) for state in MessageState})
+        return cls(**{state.name.lower(): by_state.get(state, 0) for state in RANKS})
 
     @property
     def progress(self) -> int:
         """Grows with every row that is stored or corrected, since a row's rank only grows."""
-        return sum(getattr(self, state.name.lower()) * RANKS[state] for state in MessageState)
+        return sum(getattr(self, state.name.lower()) * rank for state, rank in RANKS.items())

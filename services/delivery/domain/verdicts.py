@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.delivery.domain.states import MessageState
 from services.delivery.senders.sender import Answer, AnswerKind
+from services.message_states import MessageState
 
 FIRST_BACK_OFF = 1.0
 LONGEST_BACK_OFF = 300.0

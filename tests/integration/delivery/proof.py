@@ -15,8 +15,8 @@ from carillon.events.v1.run_ended_pb2 import RunEnded
 
 from services import topics
 from services.delivery import messages
-from services.delivery.domain.states import MessageState
 from services.delivery.run_repository import SENDING
+from services.message_states import MessageState
 from services.runtime.database import Database, Transaction
 from tests.integration.delivery.audiences import Place, Run
 from tests.integration.delivery.outside_world import OutsideWorld

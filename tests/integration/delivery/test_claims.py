@@ -12,7 +12,7 @@ import pytest
 from services.delivery import claim_repository
 from services.delivery.claim_repository import TO_CANCEL, TO_EXPIRE, TO_SEND, Claim, GiveBack, OutcomeRow
 from services.delivery.domain.positions import spell_positions
-from services.delivery.domain.states import MessageState
+from services.message_states import MessageState
 from services.runtime import ids
 from services.runtime.database import Database, Transaction
 from tests.integration.delivery.audiences import Run, announce

@@ -17,8 +17,8 @@ from carillon.delivery.v1.control_service_pb2 import (
 
 from services.delivery import run_repository
 from services.delivery.authorisation import GOOD_FOR, RENEW_EVERY
-from services.delivery.domain.states import MessageState
 from services.delivery.run_repository import CANCELLED, COMPLETED
+from services.message_states import MessageState
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
 from services.runtime.errors import Invalid

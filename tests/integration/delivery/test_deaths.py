@@ -9,8 +9,8 @@ import pytest
 
 from services.delivery import claim_repository
 from services.delivery import janitor as janitor_module
-from services.delivery.domain.states import MessageState
 from services.delivery.run_repository import COMPLETED
+from services.message_states import MessageState
 from services.runtime.database import Database, Transaction
 from tests.integration.delivery.audiences import Run, announce
 from tests.integration.delivery.commands import Commands

@@ -7,8 +7,8 @@ import datetime
 
 import pytest
 
-from services.delivery.domain.states import MessageState
 from services.delivery.run_repository import COMPLETED
+from services.message_states import MessageState
 from services.runtime.database import Database
 from tests.integration.delivery.audiences import Run, announce, suppress
 from tests.integration.delivery.conftest import StartProcess

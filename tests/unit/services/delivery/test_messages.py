@@ -7,10 +7,10 @@ import datetime
 from carillon.delivery.v1.delivery_pb2 import StateCounts
 
 from services.delivery import messages
-from services.delivery.domain.states import MessageState
 from services.delivery.messages import RecipientColumns
 from services.delivery.recording import Record
 from services.delivery.senders.sender import AnswerKind
+from services.message_states import MessageState
 from tests.unit.services.delivery.builders import PUSH, RUN, a_claim, an_answer, numbered, recipients
 
 

@@ -8,10 +8,10 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.delivery.domain.states import MessageState
 from services.delivery.messages import RecipientColumns
 from services.delivery.recording import Record
 from services.delivery.senders.sender import AnswerKind
+from services.message_states import MessageState
 from tests.unit.services.delivery.builders import RUN, a_claim, an_answer, numbered, recipients
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.delivery.domain.states import MessageState
 from services.delivery.domain.verdicts import (
     GROUPING,
     LONGEST_BACK_OFF,
@@ -19,6 +18,7 @@ from services.delivery.domain.verdicts import (
     judge,
 )
 from services.delivery.senders.sender import Answer, AnswerKind
+from services.message_states import MessageState
 
 chances = st.floats(0, 1, exclude_max=True)
 attempts = st.integers(0, 1000)
