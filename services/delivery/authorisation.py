@@ -7,11 +7,12 @@ committed, so half a second after that commit nobody may start anything.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import bisect
+from collections.abc import Callable, Sequence, Set
 
 import structlog
 
-from services.delivery import run_repository
+from services.delivery import run_repository, suppression_repository
 from services.runtime.background import run_in_background
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
@@ -22,6 +23,9 @@ log = structlog.get_logger()
 GOOD_FOR = 0.5
 RENEW_EVERY = 0.15
 LET_GO_AFTER = 2.0  # without a claim in hand
+REMEMBERED = 10_000  # suppressions; what is older than the oldest of them concerns everybody
+
+Person = tuple[bytes, int]  # contact, channel
 
 
 class Authorisation:
@@ -30,26 +34,51 @@ class Authorisation:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until = 0.0
+        self._suppressed: list[tuple[int, Person]] = []  # all behind version `_known_after`, ascending
+        self._known_after = 0
         self.version = 0
         self.used_at = clock.boot_seconds()
 
-    def grant(self, *, since: float, version: int) -> None:
-        """A read that began at `since` said yes."""
+    def grant(self, *, since: float, version: int, suppressed: Sequence[tuple[int, Person]] | None = None) -> None:
+        """A read that began at `since` said yes; `suppressed` is who was behind the version before, ascending, None
+        where that is not known."""
         self._until = max(self._until, since + GOOD_FOR)
-        self.version = max(self.version, version)
+        if version <= self.version:
+            return
+        self._suppressed = [] if suppressed is None else [*self._suppressed, *suppressed]
+        if suppressed is None:
+            self._known_after = version
+        elif len(self._suppressed) > REMEMBERED:
+            self._known_after = self._suppressed[-REMEMBERED - 1][0]
+            self._suppressed = self._suppressed[-REMEMBERED:]
+        self.version = version
 
     def revoke(self) -> None:
         """A read said no."""
         self._until = 0.0
 
-    def asker(self, *, version: int) -> Callable[[], bool]:
-        """What a sender asks before each call; no as soon as a suppression is known that the claim did not see."""
-        clock = self._clock.boot_seconds
+    def asker(self, *, version: int, people: Callable[[], Set[Person]]) -> Callable[[], bool]:
+        """What a sender asks before each call of a claim that saw `version`; no as soon as one of its people is known
+        to be suppressed since."""
+        clock, seen = self._clock.boot_seconds, version
 
         def may_start() -> bool:
-            return clock() < self._until and self.version <= version
+            nonlocal seen
+            if clock() >= self._until:
+                return False
+            if self.version > seen:
+                if self._concerns(people(), since=seen):
+                    return False
+                seen = self.version
+            return True
 
         return may_start
+
+    def _concerns(self, people: Set[Person], *, since: int) -> bool:
+        if since < self._known_after:
+            return True
+        first = bisect.bisect_right(self._suppressed, since, key=lambda item: item[0])
+        return any(person in people for _, person in self._suppressed[first:])
 
 
 class Authorisations:
@@ -88,16 +117,21 @@ class Authorisations:
     async def _read(self, run: bytes, held: Authorisation) -> None:
         since = self._clock.boot_seconds()
 
-        async def work(tx: Transaction) -> int | None:
-            return await run_repository.sendable_version(tx, run)
+        async def work(tx: Transaction) -> tuple[int | None, list[tuple[int, Person]]]:
+            version = await run_repository.sendable_version(tx, run)
+            if version is None or version <= held.version:
+                return version, []
+            newly = suppression_repository.newly_suppressed(tx, run, after=held.version, limit=REMEMBERED + 1)
+            return version, await newly
 
         try:
             async with asyncio.timeout(GOOD_FOR):
-                version = await self._database.transaction(work)
+                version, suppressed = await self._database.transaction(work)
         except (Unavailable, TimeoutError) as error:
             log.warning("the authorisation was not renewed", run=run.hex(), problem=repr(error))
             return  # it runs out by itself
         if version is None:
             held.revoke()
         else:
-            held.grant(since=since, version=version)
+            known = suppressed if len(suppressed) <= REMEMBERED else None
+            held.grant(since=since, version=version, suppressed=known)

@@ -238,16 +238,6 @@ async def renew_leases(tx: Transaction, owner: str) -> None:
     await tx.raw.execute("UPDATE claim SET lease_until = clock_timestamp() + $2 WHERE owner = $1", owner, LEASE)
 
 
-async def suppressed(tx: Transaction, *, tenant: bytes, contacts: Sequence[bytes]) -> dict[tuple[bytes, int], str]:
-    """(contact, channel) → reason, of those of these contacts who do not want to be messaged."""
-    rows = await tx.raw.fetch(
-        "SELECT contact, channel, reason FROM suppression WHERE tenant = $1 AND contact = ANY($2::bytea[])",
-        tenant,
-        list(contacts),
-    )
-    return {(row["contact"], row["channel"]): row["reason"] for row in rows}
-
-
 async def correct_by_late(tx: Transaction, run: bytes, ranks: dict[int, int]) -> None:
     """Let every late answer of higher rank than its outcome correct it; before a run's totals are counted."""
     await tx.raw.execute(

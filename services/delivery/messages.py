@@ -48,6 +48,10 @@ class RecipientColumns:
         """carillon.segments.v1.Channel."""
         return self._channels[position if len(self._channels) > 1 else 0]
 
+    def person(self, position: int) -> tuple[bytes, int]:
+        """Who, and by which way: what a suppression is about."""
+        return self.contact(position), self.channel(position)
+
     def address(self, position: int) -> str:
         """Where to."""
         return self._addresses[position]

@@ -38,12 +38,28 @@ control = sa.Table(
     sa.Column("epoch", sa.BigInteger, nullable=False),
     sa.Column("state", sa.SmallInteger, nullable=False),
 )
+# Who does not want to be messaged; `version` is the one that suppression_version had with it.
 suppression = sa.Table(
     "suppression",
     metadata,
     sa.Column("tenant", BYTEA, primary_key=True),
     sa.Column("contact", BYTEA, primary_key=True),
     sa.Column("channel", sa.SmallInteger, primary_key=True),
+    sa.Column("project", BYTEA, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("suppressed_at", INSTANT, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Index("suppression_of_project", "tenant", "project", "contact", "channel"),
+    sa.Index("suppression_since", "tenant", "version"),
+)
+# Addresses that nobody can be reached at, in lower case.
+address_suppression = sa.Table(
+    "address_suppression",
+    metadata,
+    sa.Column("tenant", BYTEA, primary_key=True),
+    sa.Column("project", BYTEA, primary_key=True),
+    sa.Column("channel", sa.SmallInteger, primary_key=True),
+    sa.Column("address", sa.Text, primary_key=True),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("suppressed_at", INSTANT, nullable=False),
 )

@@ -16,6 +16,7 @@ from services.delivery.claim_repository import TO_SEND, Claim
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatch, Dispatches
 from services.delivery.domain.pace import Pace
+from services.delivery.exclusion import excluded
 from services.delivery.messages import RecipientColumns
 from services.delivery.owners import Owners
 from services.delivery.recording import Record, Recorder
@@ -150,7 +151,10 @@ class Worker:
         recipients = RecipientColumns(claim.recipients)
         record = Record(claim=claim, run=dispatch.run)
         wanted = await self._exclude(claim, dispatch, recipients, record)
-        may_start = self._authorisations.of(claim.run, since=since, version=claim.version).asker(version=claim.version)
+        authorisation = self._authorisations.of(claim.run, since=since, version=claim.version)
+        may_start = authorisation.asker(
+            version=claim.version, people=lambda: {recipients.person(position) for position in wanted}
+        )
         began = self._clock.boot_seconds()
         answers = await dispatch.sender.send(dispatch.messages(claim.batch, recipients, wanted), may_start=may_start)
         kinds = Counter(answer.kind for answer in answers)
@@ -171,17 +175,7 @@ class Worker:
         """The positions to send; those of people who do not want it end as SUPPRESSED."""
         if claim.version == 0:
             return claim.positions  # nobody of this tenant was ever suppressed
-
-        async def work(tx: Transaction) -> dict[tuple[bytes, int], str]:
-            contacts = [recipients.contact(position) for position in claim.positions]
-            return await claim_repository.suppressed(tx, tenant=dispatch.run.tenant, contacts=contacts)
-
-        reasons = await self._database.transaction(work)
-        wanted = []
-        for position in claim.positions:
-            reason = reasons.get((recipients.contact(position), recipients.channel(position)))
-            if reason is None:
-                wanted.append(position)
-            else:
-                record.end(recipients, [position], MessageState.SUPPRESSED, reason, self._clock.now())
-        return wanted
+        reasons = await self._database.transaction(lambda tx: excluded(tx, dispatch.run, recipients, claim.positions))
+        for position, reason in reasons.items():
+            record.end(recipients, [position], MessageState.SUPPRESSED, reason, self._clock.now())
+        return [position for position in claim.positions if position not in reasons]

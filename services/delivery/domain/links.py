@@ -1,8 +1,8 @@
 """Owns signed links: a token that names one message, and that nobody else can make.
 
 Never says what was wrong with a forged one. A token is 30 bytes in 40 characters of base64url: run (12), batch (4),
-position (2), and a keyed BLAKE2b of those (12). The key is derived, so that what it signs is never what another use of
-the same secret signs.
+position (2), and a keyed BLAKE2b of those (12). The key is derived for its purpose, so that what it signs is never what
+another use of the same secret signs: a link that reports a click unsubscribes nobody.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import re
 import struct
 from dataclasses import dataclass
 
-PURPOSE = b"receipt-link"
+RECEIPTS = b"receipt-link"
+UNSUBSCRIBING = b"unsubscribe-link"
 MAC_SIZE = 12
 RUN_SIZE = 12
 PLACE = struct.Struct(">iH")  # batch, as PostgreSQL and the protos have it; position
@@ -31,10 +32,10 @@ class MessagePlace:
 
 
 class Links:
-    """Makes and recognises the tokens of one installation."""
+    """Makes and recognises the tokens of one installation for one purpose."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._keyed = hashlib.blake2b(key=hashlib.blake2b(PURPOSE, key=secret).digest()[:32], digest_size=MAC_SIZE)
+    def __init__(self, secret: bytes, *, purpose: bytes = RECEIPTS) -> None:
+        self._keyed = hashlib.blake2b(key=hashlib.blake2b(purpose, key=secret).digest()[:32], digest_size=MAC_SIZE)
 
     def of_run(self, run: bytes) -> RunLinks:
         """The tokens of one run's messages."""

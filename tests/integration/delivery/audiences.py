@@ -12,6 +12,7 @@ from carillon.events.v1.audience_batches_pb2 import AudienceBatch
 from carillon.events.v1.audience_totals_pb2 import AudienceTotals
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RunStarted
 
+from services.delivery import suppression_repository
 from services.delivery.domain.message_identity import message_id
 from services.delivery.messages import RecipientColumns
 from services.delivery.subscriptions import Reactions
@@ -127,15 +128,9 @@ async def suppress(database: Database, run: Run, places: Sequence[Place]) -> Non
     """These people do not want to be messaged any more: what an unsubscribe commits."""
 
     async def work(tx: Transaction) -> None:
-        await tx.raw.executemany(
-            "INSERT INTO suppression (tenant, contact, channel, reason, suppressed_at)"
-            " VALUES ($1, $2, $3, 'UNSUBSCRIBED', clock_timestamp())",
-            [(run.tenant, run.contact(place), PUSH) for place in places],
-        )
-        await tx.raw.execute(
-            "INSERT INTO suppression_version AS v (tenant, version) VALUES ($1, 1)"
-            " ON CONFLICT (tenant) DO UPDATE SET version = v.version + 1",
-            run.tenant,
+        people = [(run.contact(place), PUSH) for place in places]
+        await suppression_repository.suppress(
+            tx, tenant=run.tenant, project=run.tenant, people=people, reason="UNSUBSCRIBED"
         )
 
     await database.transaction(work)

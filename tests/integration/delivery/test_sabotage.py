@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from services import topics
 from services.delivery import claim_repository, dispatches, messages, run_repository
-from services.delivery.authorisation import Authorisation
+from services.delivery.authorisation import Authorisation, Person
 from services.delivery.claim_repository import TO_SEND, Claim, GiveBack, OutcomeRow
 from services.delivery.completion import Completion
 from services.delivery.run_repository import COMPLETED, SENDING
@@ -182,7 +182,7 @@ def pause_in_memory_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def authorisation_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once allowed, always allowed."""
-    monkeypatch.setattr(Authorisation, "asker", lambda self, *, version: lambda: True)
+    monkeypatch.setattr(Authorisation, "asker", lambda self, *, version, people: lambda: True)
 
 
 def completion_by_empty_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,8 +241,8 @@ def suppression_once_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is claimed is sent, whatever he says meanwhile."""
     asker = Authorisation.asker
 
-    def deaf(self: Authorisation, *, version: int) -> Callable[[], bool]:
-        return lambda: asker(self, version=self.version)()
+    def deaf(self: Authorisation, *, version: int, people: Callable[[], Set[Person]]) -> Callable[[], bool]:
+        return asker(self, version=version, people=set)
 
     monkeypatch.setattr(Authorisation, "asker", deaf)
 

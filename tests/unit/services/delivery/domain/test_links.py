@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.delivery.domain.links import Links, MessagePlace
+from services.delivery.domain.links import UNSUBSCRIBING, Links, MessagePlace
 
 SECRET = bytes(range(32))
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -62,6 +62,13 @@ def test_a_link_of_another_installation_is_none() -> None:
     token = Links(b"x" * 32).of_run(b"r" * 12).token(0, 0).decode()
 
     assert links.read(token) is None
+
+
+def test_a_link_for_one_purpose_is_none_for_another() -> None:
+    unsubscribing = Links(SECRET, purpose=UNSUBSCRIBING)
+
+    assert links.read(unsubscribing.of_run(b"r" * 12).token(0, 0).decode()) is None
+    assert unsubscribing.read(made(b"r" * 12, 0, 0)) is None
 
 
 def test_links_of_one_run_do_not_depend_on_their_order() -> None:
