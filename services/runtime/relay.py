@@ -103,14 +103,13 @@ class Relay:
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
-            producer = AIOKafkaProducer(
+            self._producer = AIOKafkaProducer(
                 bootstrap_servers=self._kafka,
                 enable_idempotence=True,
                 max_request_size=MAX_RECORD_BYTES,
                 request_timeout_ms=8000,
             )
-            await producer.start()
-            self._producer = producer
+            await self._producer.start()  # one that cannot start is dropped as one that failed later
         return self._producer
 
     async def _drop_producer(self) -> None:
