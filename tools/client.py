@@ -40,12 +40,17 @@ class Client:
 
     async def call(self, method: str, path: str, body: Any = None, **parameters: str) -> Json:
         """The answer's JSON, empty where there is none. Raises CallFailed."""
+        text = await self.text(method, path, body, **parameters)
+        content: Json = json.loads(text) if text else {}
+        return content
+
+    async def text(self, method: str, path: str, body: Any = None, **parameters: str) -> str:
+        """The answer as it is. Raises CallFailed."""
         async with self._session.request(method, self._url + path, json=body, params=parameters) as answer:
             text = await answer.text()
             if answer.status >= 300:
                 raise CallFailed(method, path, answer.status, text)
-            content: Json = json.loads(text) if text else {}
-            return content
+            return text
 
     async def lines(self, method: str, path: str, **parameters: str) -> AsyncIterator[Json]:
         """The JSON objects of an answer with one a line. Raises CallFailed."""

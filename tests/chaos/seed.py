@@ -1,0 +1,126 @@
+"""Owns one seed from its workspace to its verdict: people, a campaign, faults while it is being sent, the end.
+
+Never mends anything: after the last fault the stack is left alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+
+from tests.chaos.disturbing import Disturber
+from tests.chaos.operators import Operators
+from tests.chaos.schedule import Plan, make_schedule
+from tests.chaos.verdict import Verdict, judge
+from tests.e2e.books import ENDED, push
+from tests.stacks import Running, running
+from tools.client import CallFailed, Client
+from tools.stack.stack import Stack
+from tools.workspace import Workspace, add_people, make_workspace
+
+FINISHED_WITHIN = 60.0  # seconds after the last fault
+LEFT_OVER = 0.1  # of the recipients, for after the last fault
+CONNECTIONS = 64  # of two delivery processes to one push service
+LONGEST_DELAY = 4000  # milliseconds; with what a trouble adds, less than the sender's patience
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one seed brought."""
+
+    seed: int
+    faults: int
+    faults_while_sending: int
+    refused_commands: int
+    finished_after: float  # seconds from the last fault to the campaign's end
+    verdict: Verdict
+
+    @property
+    def violations(self) -> list[str]:
+        """All that is wrong."""
+        late = f"the campaign ended {self.finished_after:.0f} s after the last fault"
+        return [*([late] if self.finished_after > FINISHED_WITHIN else []), *self.verdict.violations]
+
+
+class Seed:
+    """One seed on a stack that may have seen others."""
+
+    def __init__(self, stack: Stack, *, seed: int, plan: Plan, say: Callable[[str], None]) -> None:
+        self._stack = stack
+        self._there: Running = running(stack)
+        self._seed = seed
+        self._plan = plan
+        self._say = say
+        self._faults_while_sending = 0
+        self._last_fault = 0.0
+
+    async def run(self) -> Result:
+        """From the workspace to the verdict."""
+        described = self._there.described
+        workspace = await make_workspace(described, operator_key=self._there.operator_key, display_name="Chaos")
+        await add_people(described, workspace, self._plan.recipients)
+        async with (
+            Client(described["dialects"]["reachbell"], workspace.key_header) as reachbell,
+            Client(described["native"], workspace.key_header) as native,
+        ):
+            disturber = Disturber(self._stack, delay_ms=self._delay(0, 0), say=self._say)
+            await disturber.begin()
+            campaign = (await reachbell.call("POST", "/campaigns", push(workspace)))["id"]
+            operators = Operators(native, _path(workspace, campaign), seed=self._seed)
+            await self._disturb(disturber, operators, reachbell, campaign)
+            await _wait_until_ended(reachbell, campaign, seconds=2 * FINISHED_WITHIN)
+            ended_after = time.monotonic() - self._last_fault
+        verdict = await judge(described, workspace, campaign, recipients=self._plan.recipients, holds=operators.holds)
+        verdict.violations.extend(operators.doubted)
+        return Result(
+            seed=self._seed,
+            faults=self._plan.faults,
+            faults_while_sending=self._faults_while_sending,
+            refused_commands=operators.refused,
+            finished_after=ended_after,
+            verdict=verdict,
+        )
+
+    async def _disturb(self, disturber: Disturber, operators: Operators, reachbell: Client, campaign: str) -> None:
+        pausing = asyncio.create_task(operators.pause_now_and_then(self._plan.pauses, seconds=self._plan.seconds))
+        async with Client(self._there.described["sandbox"]) as sandbox:
+            before = (await sandbox.call("GET", "/messages/count"))["total"]
+            for number, fault in enumerate(make_schedule(self._seed, self._plan)):
+                await asyncio.sleep(fault.gap)
+                accepted = (await sandbox.call("GET", "/messages/count"))["total"] - before
+                await disturber.be_slow(self._delay(accepted, number))
+                await disturber.carry_out(fault)
+                self._faults_while_sending += accepted < self._plan.recipients
+        await pausing
+        self._last_fault = time.monotonic()  # whatever trouble still lasted ends now
+        await disturber.end()
+
+    def _delay(self, accepted: int, faults: int) -> int:
+        """Milliseconds before every answer, so that some recipients are left when the last fault comes."""
+        left = max(self._plan.recipients * (1 - LEFT_OVER) - accepted, 1.0)
+        seconds = self._plan.seconds * (1 - faults / self._plan.faults)
+        return min(int(CONNECTIONS * max(seconds, 1.0) / left * 1000), LONGEST_DELAY)
+
+
+def _path(workspace: Workspace, campaign: str) -> str:
+    return f"/v1/projects/{workspace.project}/campaigns/{campaign}"
+
+
+async def _wait_until_ended(reachbell: Client, campaign: str, *, seconds: float) -> None:
+    """Return when its status is final. Parts are still starting: what fails is asked again."""
+    began = time.monotonic()
+    while True:
+        shown = None
+        try:
+            shown = await reachbell.call("GET", f"/campaigns/{campaign}")
+        except (CallFailed, aiohttp.ClientError, TimeoutError):
+            pass
+        if shown and shown["status"] in ENDED:
+            return
+        if time.monotonic() - began > seconds:
+            raise AssertionError(f"stuck: not ended {seconds:.0f} s after the last fault: {shown}")
+        await asyncio.sleep(0.3)

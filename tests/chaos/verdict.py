@@ -1,0 +1,131 @@
+"""Owns the verdict on one seed: what the receiving side counted, against every number that Carillon shows.
+
+Asks the sandbox's ledger whom a message reached and when; never believes our own tables about that.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from services.runtime import ids
+from tests.chaos.operators import Hold
+from tests.e2e.books import Books, check_equal, read_books
+from tests.streams.listening import Listener
+from tools.client import Client, Json
+from tools.workspace import Workspace
+
+PROMISED = 1.0  # seconds from a pause's answer to the last start of a call
+SCHEMAS = ("campaigns", "segments", "delivery", "analytics")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong, in sentences, and what was counted."""
+
+    violations: list[str]
+    reached: int
+    lost: int
+    doubled: int  # people who were shown two messages
+    repeats: int  # calls for a message that had been accepted before
+    marked: int  # messages that Reconcile says may have been repeated
+    after_pause: list[float]  # of each pause, seconds from its answer to the last call that started before the resume
+
+
+async def judge(
+    described: Mapping[str, Any], workspace: Workspace, campaign: str, *, recipients: int, holds: Sequence[Hold]
+) -> Verdict:
+    """Everything that can be asked of a campaign at rest."""
+    books = await read_books(described, workspace, campaign)
+    marked = await _marked(described, campaign)
+    shown = defaultdict[str, set[str]](set)
+    for line in books.ledger:
+        shown[line["to"]].add(line["key"])
+    repeated = {line["to"] for line in books.ledger if line["repeat"]}
+    after_pause = [late for hold in holds for late in [_last_start(books.ledger, hold)] if late is not None]
+    violations = [
+        *_numbers(books, recipients),
+        *(f"{to} was messaged under {len(keys)} keys" for to, keys in shown.items() if len(keys) > 1),
+        *(f"{to} got a message again, and that is not marked" for to in sorted(repeated - marked)),
+        *(f"a call started {late:.2f} s after a pause was answered" for late in after_pause if late > PROMISED),
+        *await _told_elsewhere(described, workspace, campaign, books),
+        *await _dead_letters(described),
+    ]
+    if len(repeated) > books.reconciliation.get("repeated", 0):
+        violations.append(f"{len(repeated)} were repeated, Reconcile says {books.reconciliation.get('repeated', 0)}")
+    return Verdict(
+        violations=violations,
+        reached=len(shown),
+        lost=recipients - len(shown),
+        doubled=sum(len(keys) > 1 for keys in shown.values()),
+        repeats=books.repeats,
+        marked=len(marked),
+        after_pause=after_pause,
+    )
+
+
+def _numbers(books: Books, recipients: int) -> Iterator[str]:
+    """The books against each other and against the ledger."""
+    try:
+        check_equal(books, sent=recipients)
+    except AssertionError as difference:
+        yield f"the books differ: {difference}".partition("\n")[0]
+        yield f"by rows {dict(books.rows)}, reached {len(books.reached)}, {books.reconciliation}, {books.stats}"
+
+
+def _last_start(ledger: Sequence[Json], hold: Hold) -> float | None:
+    starts = [_seconds(line["at"]) for line in ledger]
+    late = [start - hold.answered for start in starts if hold.answered <= start < hold.lifted]
+    return max(late, default=0.0)
+
+
+def _seconds(instant: str) -> float:
+    return datetime.datetime.fromisoformat(instant).timestamp()
+
+
+async def _told_elsewhere(described: Mapping[str, Any], workspace: Workspace, campaign: str, books: Books) -> list[str]:
+    """The stream's last event and the CSV's row say what the API says."""
+    wanted = {"status": books.reachbell["status"]} | {
+        name: books.reachbell["stats"][name] for name in ("queued", "sent", "delivered", "failed")
+    }
+    last = (await Listener(described, workspace).all(campaign, seconds=20))[-1].data or {}
+    async with Client(described["dialects"]["reachbell"], workspace.key_header) as reachbell:
+        text = await reachbell.text("GET", f"/campaigns/export/project/{workspace.project}.csv")
+    row = next(row for row in csv.DictReader(text.splitlines()) if row["id"] == campaign)
+    return [
+        f"{where} says {name} {told.get(name)}, the API {value}"
+        for where, told in (("the stream", last), ("the CSV", row))
+        for name, value in wanted.items()
+        if str(told.get(name)) != str(value)
+    ]
+
+
+async def _marked(described: Mapping[str, Any], campaign: str) -> set[str]:
+    """The push service's own ids of the subscriptions whose message is marked as repeated."""
+    connection = await asyncpg.connect(described["postgres"])
+    try:
+        rows = await connection.fetch(
+            "SELECT s.endpoint FROM delivery.outcome o JOIN segments.push_subscription s ON s.id = o.endpoint"
+            " WHERE o.repeated AND o.run IN (SELECT id FROM delivery.run WHERE campaign = $1)",
+            ids.parse("cmp", campaign),
+        )
+    finally:
+        await connection.close()
+    return {row["endpoint"].rpartition("/")[2] for row in rows}
+
+
+async def _dead_letters(described: Mapping[str, Any]) -> list[str]:
+    connection = await asyncpg.connect(described["postgres"])
+    try:
+        parked = Counter(
+            {schema: await connection.fetchval(f"SELECT count(*) FROM {schema}.dead_letter") for schema in SCHEMAS}
+        )
+    finally:
+        await connection.close()
+    return [f"{schema} could not digest {count} events" for schema, count in parked.items() if count]
