@@ -15,7 +15,9 @@ from typing import TypeVar
 
 from services.delivery.senders.destination import Destinations, Origin
 
+ENCRYPTED = ("https", "smtps")  # schemes that begin with TLS
 _MAX_ADDRESSES = 3  # of one name that are tried, in the resolver's order
+_OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -46,7 +48,7 @@ class Dialer:
                 async with asyncio.timeout(self._timeout):
                     return await self._connect(origin, address, protocol)
             except (OSError, TimeoutError) as problem:
-                failure = DialError(_reason(problem))
+                failure = DialError(reason_of(problem))
         raise failure
 
     async def _checked_addresses(self, origin: Origin) -> list[str]:
@@ -66,7 +68,7 @@ class Dialer:
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
     async def _connect(self, origin: Origin, address: str, protocol: Callable[[], P]) -> P:
-        encrypted = origin.scheme == "https"
+        encrypted = origin.scheme in ENCRYPTED
         _, connected = await asyncio.get_running_loop().create_connection(
             protocol,
             address,
@@ -84,7 +86,10 @@ def _machine_trust() -> ssl.SSLContext:
     return trust
 
 
-def _reason(problem: BaseException) -> str:
+def reason_of(problem: BaseException) -> str:
+    """UPPER_SNAKE for what a connection failed of."""
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return "TLS_CERTIFICATE_MISMATCH" if problem.verify_code in _OTHER_NAME else "TLS_CERTIFICATE_UNTRUSTED"
     if isinstance(problem, ssl.SSLError):
         return "TLS_FAILED"
     if isinstance(problem, TimeoutError):

@@ -34,6 +34,13 @@ class FairQueue(Generic[Item]):
             self._turns.remove(lane)
             del self._lanes[lane]
 
+    def put_back(self, lane: object, item: Item) -> None:
+        """Before all others of its lane, which is next."""
+        waiting = self._lanes.setdefault(lane, deque())
+        if not waiting:
+            self._turns.appendleft(lane)
+        waiting.appendleft(item)
+
     def take(self) -> Item | None:
         """The next in turn, None where nobody waits."""
         if not self._turns:

@@ -6,11 +6,13 @@ Never knows which command a reply belongs to.
 from __future__ import annotations
 
 import asyncio
+import re
 import select
 import ssl
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+_CODE = re.compile(rb"[2-5][0-9][0-9]")  # RFC 5321 §4.2.1
 _MAX_LINE = 4_096  # bytes; RFC 5321 §4.5.3.1.5 says 512
 _MAX_LINES = 128  # of one reply
 
@@ -38,11 +40,10 @@ class Listener(Protocol):
 
 
 class Wire(asyncio.Protocol):
-    """One connection; `listener` is set before anything can come."""
+    """One connection; whoever listens may hand over to another between two replies."""
 
-    listener: Listener
-
-    def __init__(self) -> None:
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._rest = b""
@@ -67,7 +68,7 @@ class Wire(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return False
         self._transport.write(data)
-        return self.is_secure or not self._transport.is_closing()  # of a plain one the only system call failed
+        return not self._transport.is_closing() or self.is_secure  # of a plain one the only system call has failed
 
     def is_readable(self) -> bool:
         """Whether something has come that was not read yet, the end included."""
@@ -117,7 +118,7 @@ class Wire(asyncio.Protocol):
 
     def _line(self, line: bytes) -> None:
         code, more = line[:3], line[3:4]
-        if not code.isdigit() or len(code) < 3 or more not in b"- \r" or len(line) > _MAX_LINE:
+        if not _CODE.fullmatch(code) or more not in b"- \r" or len(line) > _MAX_LINE:
             return self.end("ANSWER_MALFORMED")
         self._lines.append(line[4:].rstrip(b"\r").decode("utf-8", "replace"))
         if more == b"-":

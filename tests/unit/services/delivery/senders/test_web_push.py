@@ -441,7 +441,7 @@ async def test_tls_is_verified_by_name_and_trust(tmp_path: Path) -> None:
         (refused,) = await stranger.send([a_message(service.url)], may_start=always)
 
         assert accepted.kind is AnswerKind.ACCEPTED
-        assert (refused.kind, refused.reason) == (AnswerKind.RETRY, "TLS_FAILED")
+        assert (refused.kind, refused.reason) == (AnswerKind.RETRY, "TLS_CERTIFICATE_UNTRUSTED")
         assert len(service.requests) == 1
         await trusting.close()
         await stranger.close()
