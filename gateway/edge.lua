@@ -1,4 +1,4 @@
--- Owns what the outermost filter does to answers: 201 and 204, errors in the API's own words, Retry-After.
+-- Owns what the outermost filter does to answers: 201 and 204, errors in the API's own words, Retry-After, the id.
 -- Never touches plain gRPC, and never a stream that has begun.
 --
 -- Each virtual host's context has `api` and one ready-made error body per status, `error_404` and so on.
@@ -88,16 +88,22 @@ local function error_body(handle, status, said)
     end
   end
   local context = handle:filterContext()
+  local id = remembered(handle)["request_id"]
+  if id == nil then
+    return nil -- refused before this filter saw the request: Envoy has said it in the API's words, with an id of its own
+  end
   local template = context:get("error_" .. status) or context:get("error_400")
-  local id = remembered(handle)["request_id"] or ""
   return (template:gsub(REQUEST_ID, (id:gsub('[^%w%-_]', ""))))
 end
 
 function envoy_on_response(handle)
+  local headers, id = handle:headers(), remembered(handle)["request_id"]
+  if id ~= nil and headers:get("x-request-id") == nil then
+    headers:add("x-request-id", id)
+  end
   if remembered(handle)["grpc"] ~= nil then
     return
   end
-  local headers = handle:headers()
   local wanted, said, shaped = headers:get("x-http-status"), headers:get("x-error-body"), headers:get("x-carillon-shaped")
   for _, name in ipairs(INTERNAL) do
     headers:remove(name)
@@ -126,7 +132,11 @@ function envoy_on_response(handle)
   if said ~= nil and wanted ~= nil then
     status = wanted
   end
-  headers = replace_body(handle, error_body(handle, status, said))
+  local body = error_body(handle, status, said)
+  if body ~= nil then
+    headers = replace_body(handle, body)
+    headers:replace("x-request-id", id or "")
+  end
   headers:replace(":status", status)
   if status == "503" and headers:get("retry-after") == nil then
     headers:replace("retry-after", "1")

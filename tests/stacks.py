@@ -21,10 +21,11 @@ from tools.stack.stack import Stack
 
 @dataclass(frozen=True)
 class Running:
-    """What a test needs to know of a stack: its stack.json and the operator's key."""
+    """What a test needs to know of a stack: its stack.json, the operator's key, where its logs are if on this disk."""
 
     described: dict[str, Any]
     operator_key: str
+    logs: Path | None = None
 
 
 @contextmanager
@@ -44,7 +45,8 @@ def running(stack: Stack) -> Running:
     """What is to be known of an embedded stack."""
     described = stack.description()
     assert described is not None
-    return Running(described=described, operator_key=load_or_create(stack.layout.secrets).operator_key)
+    operator_key = load_or_create(stack.layout.secrets).operator_key
+    return Running(described=described, operator_key=operator_key, logs=stack.layout.logs)
 
 
 @contextmanager
@@ -52,8 +54,8 @@ def any_stack() -> Iterator[Running]:
     """The stack of the environment, or of containers where an engine answers, or an embedded one."""
     if path := os.environ.get("CARILLON_STACK"):
         described = json.loads(Path(path).read_text())
-        secrets = load_or_create(Path(path).with_name("secrets.json"))
-        yield Running(described=described, operator_key=secrets.operator_key)
+        stack = Stack(directory=Path(path).parent)
+        yield Running(described, load_or_create(stack.layout.secrets).operator_key, stack.layout.logs)
     elif _engine_answers():
         yield from _containers()
     else:

@@ -16,6 +16,9 @@ from services.runtime.identity import METADATA_KEY
 BUFFER = 2 * 1024 * 1024  # more than a body may have, so that 413 is the door's limit and nothing else
 MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
+# What the caller was told; where nothing was told, what Envoy knows.
+REQUEST_ID = '%COALESCE({"operators": [{"command": "RESP", "param": "x-request-id"}, "STREAM_ID"]})%'
+
 # What only Envoy or the door may say.
 FORGEABLE = (
     METADATA_KEY,
@@ -79,7 +82,6 @@ def _manager(name: str, own: dict[str, Any]) -> dict[str, Any]:
         "normalize_path": True,
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
-        "always_set_request_id_in_response": True,
         "max_request_headers_kb": 96,
         "request_headers_timeout": "10s",
         "request_timeout": "60s",
@@ -114,7 +116,7 @@ def _access_log() -> dict[str, Any]:
         "milliseconds": "%DURATION%",
         "bytes_in": "%BYTES_RECEIVED%",
         "bytes_out": "%BYTES_SENT%",
-        "request_id": "%REQ(X-REQUEST-ID)%",
+        "request_id": REQUEST_ID,
     }
     config = {
         "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",

@@ -14,6 +14,10 @@ from gateway.refusal import PLAIN
 
 REQUEST_ID = "REQUEST_ID"  # edge.lua puts the request's own in its place
 
+# Envoy gives a request its id after it has accepted head and path; what is refused before gets one with its refusal.
+# Never REQ(X-REQUEST-ID): until then that is whatever a stranger wrote there.
+ID_OF_REFUSAL = "%UNIQUE_ID%"
+
 # The door has spoken in the API's words already.
 OURS = "!(has(response.code_details) && response.code_details == 'ext_authz_denied')"
 # A gRPC call's refusal is a status and a plain sentence; JSON would end up inside `grpc-message`.
@@ -45,14 +49,20 @@ def local_replies(apis: tuple[Api, ...], settings: EnvoySettings) -> dict[str, A
 
 def _mappers(api: Api, came_to_it: str) -> Iterator[dict[str, Any]]:
     for status, reply in PLAIN.items():
-        rendered = json.dumps(api.render(reply, "%REQ(X-REQUEST-ID)%"))
+        rendered = json.dumps(api.render(reply, "%RESP(X-REQUEST-ID)%"))
         yield {
             "filter": {"and_filter": {"filters": [_status_is(status), _holds(came_to_it), _holds(OURS), NOT_GRPC]}},
+            "headers_to_add": [_request_id()],
             "body_format_override": {
                 "text_format_source": {"inline_string": rendered},
                 "content_type": "application/json",
             },
         }
+
+
+def _request_id() -> dict[str, Any]:
+    header = {"key": "x-request-id", "value": ID_OF_REFUSAL}
+    return {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
 def _status_is(status: int) -> dict[str, Any]:
