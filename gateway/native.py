@@ -9,7 +9,7 @@ import grpc
 from carillon.accounts.v1 import accounts_service_pb2
 from carillon.analytics.v1 import analytics_service_pb2
 from carillon.campaigns.v1 import campaigns_service_pb2
-from carillon.delivery.v1 import delivery_service_pb2
+from carillon.delivery.v1 import delivery_service_pb2, provider_accounts_service_pb2
 from carillon.segments.v1 import segments_service_pb2
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 
@@ -58,7 +58,10 @@ NATIVE = Api(
         "gateway": _service(accounts_service_pb2.DESCRIPTOR, "AccountsService"),
         "campaigns": _service(campaigns_service_pb2.DESCRIPTOR, "CampaignsService"),
         "segments": _service(segments_service_pb2.DESCRIPTOR, "SegmentsService"),
-        "delivery": _service(delivery_service_pb2.DESCRIPTOR, "DeliveryService"),
+        "delivery": (
+            *_service(delivery_service_pb2.DESCRIPTOR, "DeliveryService"),
+            *_service(provider_accounts_service_pb2.DESCRIPTOR, "ProviderAccountsService"),
+        ),
         "analytics": _service(analytics_service_pb2.DESCRIPTOR, "AnalyticsService"),
     },
     credentials=frozenset({Credential.API_KEY, Credential.TOKEN}),

@@ -20,6 +20,7 @@ COLLECTIONS = {
     "contacts": ("con", "contact"),
     "pushSubscriptions": ("sub", "push subscription"),
     "segments": ("seg", "segment"),
+    "providerAccounts": ("acc", "provider account"),
 }
 
 

@@ -10,6 +10,7 @@ from carillon.accounts.v1.accounts_service_pb2_grpc import AccountsServiceStub
 from carillon.campaigns.v1.campaigns_service_pb2_grpc import CampaignsServiceStub
 from carillon.delivery.v1.control_service_pb2_grpc import add_ControlServiceServicer_to_server
 from carillon.delivery.v1.delivery_service_pb2_grpc import add_DeliveryServiceServicer_to_server
+from carillon.delivery.v1.provider_accounts_service_pb2_grpc import add_ProviderAccountsServiceServicer_to_server
 from carillon.delivery.v1.public_service_pb2_grpc import add_PublicServiceServicer_to_server
 from carillon.feeds.v1.audience_feed_service_pb2_grpc import AudienceFeedServiceStub
 from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
@@ -17,6 +18,7 @@ from carillon.feeds.v1.outcome_feed_service_pb2_grpc import add_OutcomeFeedServi
 from carillon.feeds.v1.project_feed_service_pb2_grpc import ProjectFeedServiceStub
 from carillon.feeds.v1.run_feed_service_pb2_grpc import RunFeedServiceStub
 
+from services.delivery.account_probe import AccountProbe
 from services.delivery.authorisation import Authorisations
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatches
@@ -25,11 +27,15 @@ from services.delivery.feed_api import OutcomeFeed
 from services.delivery.grpc_api import ControlApi, DeliveryApi
 from services.delivery.janitor import Janitor
 from services.delivery.owners import Owners
+from services.delivery.provider_accounts import ProviderAccounts
+from services.delivery.provider_accounts_api import ProviderAccountsApi
 from services.delivery.public_api import PublicApi
 from services.delivery.receipts import Receipts
 from services.delivery.reconciliation import Reconciler
 from services.delivery.recording import Recorder
 from services.delivery.run_repository import WORK_CHANNEL
+from services.delivery.sealing import Seal
+from services.delivery.senders.destination import Destinations
 from services.delivery.settings import DeliverySettings
 from services.delivery.subscriptions import Reactions
 from services.delivery.vapid_keys import VapidKeys
@@ -45,6 +51,7 @@ from services.topics import TOPICS
 GRPC_SERVICES = (
     "carillon.delivery.v1.DeliveryService",
     "carillon.delivery.v1.ControlService",
+    "carillon.delivery.v1.ProviderAccountsService",
     "carillon.delivery.v1.PublicService",
     "carillon.feeds.v1.OutcomeFeedService",
 )
@@ -60,6 +67,7 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
     gateway = chassis.channel(settings.gateway)
     owners = Owners(Path(settings.state_dir) / "owners")
     keys = VapidKeys(database=database, encryption_key=settings.encryption_key)
+    accounts = ProviderAccounts(database=database, seal=Seal(settings.encryption_key), clock=clock)
     links = Links(settings.encryption_key)
     dispatches = Dispatches(database=database, settings=settings, keys=keys, links=links)
     recorder = Recorder(database=database, clock=clock)
@@ -91,12 +99,19 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
         campaigns=RunFeedServiceStub(campaigns),
         segments=AudienceFeedServiceStub(chassis.channel(settings.segments)),
     )
+    projects = Projects(AccountsServiceStub(gateway))
     api = DeliveryApi(
         reconciler=Reconciler(
             database=database, campaigns=CampaignsServiceStub(campaigns), ledger=LedgerFeedServiceStub(analytics)
         ),
         keys=keys,
-        projects=Projects(AccountsServiceStub(gateway)),
+        projects=projects,
+    )
+    accounts_api = ProviderAccountsApi(
+        accounts=accounts,
+        probe=AccountProbe(settings.allowed_private_hosts),
+        projects=projects,
+        destinations=Destinations(frozenset(host.lower() for host in settings.allowed_private_hosts)),
     )
     receipts = Receipts(database)
     public = PublicApi(
@@ -110,6 +125,7 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
     def register(server: grpc.aio.Server) -> None:
         add_DeliveryServiceServicer_to_server(api, server)
         add_ControlServiceServicer_to_server(ControlApi(database), server)
+        add_ProviderAccountsServiceServicer_to_server(accounts_api, server)
         add_PublicServiceServicer_to_server(public, server)
         add_OutcomeFeedServiceServicer_to_server(OutcomeFeed(database), server)
 

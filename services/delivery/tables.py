@@ -158,3 +158,13 @@ vapid_key = sa.Table(
     sa.Column("public_key", BYTEA, nullable=False),
     sa.Column("sealed_private_key", BYTEA, nullable=False),
 )
+provider_account = sa.Table(
+    "provider_account",
+    metadata,
+    sa.Column("tenant", BYTEA, primary_key=True),
+    sa.Column("id", BYTEA, primary_key=True),
+    sa.Column("project", BYTEA, nullable=False),
+    sa.Column("account", BYTEA, nullable=False),
+    sa.Column("sealed_secret", BYTEA, nullable=False),
+    sa.Column("create_time", INSTANT, nullable=False),
+)

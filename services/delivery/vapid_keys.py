@@ -6,15 +6,12 @@ Never shows a private key to anybody but the sender.
 from __future__ import annotations
 
 import base64
-import secrets
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from services.delivery.sealing import Seal
 from services.runtime.database import Database, Transaction
-
-NONCE_SIZE = 12
 
 
 class VapidKeys:
@@ -22,7 +19,7 @@ class VapidKeys:
 
     def __init__(self, *, database: Database, encryption_key: bytes) -> None:
         self._database = database
-        self._cipher = AESGCM(encryption_key)
+        self._seal = Seal(encryption_key)
 
     async def public_key(self, *, tenant: bytes, project: bytes) -> str:
         """The uncompressed point in base64url, as browsers take it."""
@@ -32,7 +29,7 @@ class VapidKeys:
     async def private_key(self, *, tenant: bytes, project: bytes) -> ec.EllipticCurvePrivateKey:
         """The key itself. Raises cryptography's InvalidTag where it was sealed with another encryption key."""
         _, sealed = await self._row(tenant, project)
-        scalar = self._cipher.decrypt(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], tenant + project)
+        scalar = self._seal.open(sealed, owner=tenant + project)
         return ec.derive_private_key(int.from_bytes(scalar), ec.SECP256R1())
 
     async def _row(self, tenant: bytes, project: bytes) -> tuple[bytes, bytes]:
@@ -48,9 +45,8 @@ class VapidKeys:
 
     async def _make(self, tenant: bytes, project: bytes) -> tuple[bytes, bytes]:
         key = ec.generate_private_key(ec.SECP256R1())
-        nonce = secrets.token_bytes(NONCE_SIZE)
         scalar = key.private_numbers().private_value.to_bytes(32)
-        sealed = nonce + self._cipher.encrypt(nonce, scalar, tenant + project)
+        sealed = self._seal.close(scalar, owner=tenant + project)
         point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
         async def store(tx: Transaction) -> tuple[bytes, bytes]:

@@ -13,7 +13,7 @@ from services.delivery.senders.destination import Origin
 from services.delivery.senders.dialer import Dialer, DialError
 from services.delivery.senders.exchange import Exchange
 from services.delivery.senders.fair_queue import FairQueue
-from services.delivery.senders.http1 import Connection
+from services.delivery.senders.http1 import MAX_ANSWER, Connection
 
 _SWEEP_EVERY = 0.25  # seconds; one timer for all, since one per request would cost as much as the request
 _IDLE_LIMIT = 30.0  # seconds; well below what servers keep, so that few are found closed
@@ -22,8 +22,11 @@ _IDLE_LIMIT = 30.0  # seconds; well below what servers keep, so that few are fou
 class ConnectionPool:
     """Connections to many origins; every one of them is used from the loop that first submits."""
 
-    def __init__(self, dialer: Dialer, *, per_origin: int, in_all: int, response_timeout: float) -> None:
+    def __init__(
+        self, dialer: Dialer, *, per_origin: int, in_all: int, response_timeout: float, max_answer: int = MAX_ANSWER
+    ) -> None:
         self._dialer = dialer
+        self._max_answer = max_answer
         self._per_origin = per_origin
         self._in_all = in_all
         self._response_timeout = response_timeout
@@ -59,7 +62,12 @@ class ConnectionPool:
         return self._per_origin
 
     async def dial(self, pool: _OriginPool) -> Connection:
-        make = functools.partial(Connection, response_timeout=self._response_timeout, changed=pool.changed)
+        make = functools.partial(
+            Connection,
+            response_timeout=self._response_timeout,
+            changed=pool.changed,
+            max_answer=self._max_answer,
+        )
         return await self._dialer.open(pool.origin, make)
 
     def _sweep(self) -> None:

@@ -17,8 +17,9 @@ class Exchange(Protocol):
         """Asked immediately before the request's only write."""
         ...
 
-    def answered(self, status: int, retry_after: str) -> None:
-        """The final status and the Retry-After header's value, empty where there is none."""
+    def answered(self, status: int, retry_after: str, body: bytes | None) -> None:
+        """The final status, the Retry-After header's value, empty where there is none, and the answer's body, None
+        where not all of it came."""
         ...
 
     def unanswered(self, reason: str) -> None:

@@ -14,7 +14,7 @@ import httptools
 
 from services.delivery.senders.exchange import Exchange
 
-_MAX_ANSWER = 64 * 1024  # bytes of head and body; a longer answer is no answer of a provider
+MAX_ANSWER = 64 * 1024  # bytes of head and body; a longer answer is no answer of a provider
 _READ_GRACE = 0.2  # seconds; after a freeze timers fire before waiting answers are read
 _FRESH = 0.5  # seconds; a connection idle for longer is looked at before it is trusted with a request
 
@@ -22,8 +22,11 @@ _FRESH = 0.5  # seconds; a connection idle for longer is looked at before it is 
 class Connection(asyncio.Protocol):
     """A connection with keep-alive; `changed` is called when it has become free or has been lost."""
 
-    def __init__(self, *, response_timeout: float, changed: Callable[[Connection], None]) -> None:
+    def __init__(
+        self, *, response_timeout: float, changed: Callable[[Connection], None], max_answer: int = MAX_ANSWER
+    ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._max_answer = max_answer
         self._response_timeout = response_timeout
         self._changed = changed
         self._transport: asyncio.Transport | None = None
@@ -41,6 +44,7 @@ class Connection(asyncio.Protocol):
         self._received = 0
         self._status = 0
         self._retry_after = ""
+        self._body: list[bytes] = []
         self._complete = False
         self._keep_alive = False
 
@@ -109,16 +113,16 @@ class Connection(asyncio.Protocol):
             return self._end("ANSWER_MALFORMED")
         if self._complete and self._keep_alive:
             self._free()
-        elif self._complete or self._received > _MAX_ANSWER:
+        elif self._complete or self._received > self._max_answer:
             self._end("ANSWER_TOO_LARGE")
 
     def _free(self) -> None:
-        exchange, status, retry_after = self._exchange, self._status, self._retry_after
+        exchange, status, retry_after, body = self._exchange, self._status, self._retry_after, b"".join(self._body)
         self._exchange = None
         self.idle_since = self._loop.time()
         self._new_answer()
         if exchange is not None:
-            exchange.answered(status, retry_after)
+            exchange.answered(status, retry_after, body)
         self._changed(self)
 
     def _end(self, reason: str) -> None:
@@ -130,7 +134,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         exchange, self._exchange = self._exchange, None
         if exchange is not None and self._status:
-            exchange.answered(self._status, self._retry_after)
+            exchange.answered(self._status, self._retry_after, b"".join(self._body) if self._complete else None)
         elif exchange is not None:
             exchange.unanswered(reason)
         self._changed(self)
@@ -149,6 +153,9 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status >= 200:  # 1xx announces, it does not answer (RFC 9110 §15.2)
             self._status = status
+
+    def on_body(self, data: bytes) -> None:
+        self._body.append(data)
 
     def on_message_complete(self) -> None:
         self._complete = self._status != 0

@@ -76,7 +76,7 @@ class PushCall:
     def may_start(self) -> bool:
         return self._batch.may_start()
 
-    def answered(self, status: int, retry_after: str) -> None:
+    def answered(self, status: int, retry_after: str, body: bytes | None) -> None:
         kind, reason = meaning(status)
         self._batch.settle(self._position, kind, code=status, reason=reason, retry_after=retry_after)
 

@@ -19,6 +19,7 @@ KINDS: Mapping[str, str] = {
     "subscription": "subscription",
     "run": "run",
     "api_key": "api_key",
+    "account": "account",
     "sent": "campaign",
     "ready": "campaign",
 }
@@ -41,6 +42,8 @@ IGNORED = frozenset(
         ("BatchUpsertContacts", "contacts.push_subscriptions.name", "subscription"),
         ("CreateCampaign", "campaign.name", "project"),
         ("CreateCampaign", "campaign.name", "campaign"),
+        ("CreateProviderAccount", "provider_account.name", "project"),
+        ("CreateProviderAccount", "provider_account.name", "account"),
     }
 )
 
@@ -49,6 +52,7 @@ SENT = PROJECT + "/campaigns/{sent}"
 READY = PROJECT + "/campaigns/{ready}"
 ORGANIZATION = "organizations/{organization}"
 SAVED = {"segment": PROJECT + "/segments/{segment}"}
+ACCOUNT = PROJECT + "/providerAccounts/{account}"
 NON_OPENERS = {"filter": {"did_not_open": {"campaign": SENT}}}
 
 
@@ -121,6 +125,16 @@ NATIVE: Mapping[str, Sequence[Request]] = {
     ],
     "Reconcile": [{"name": SENT}, {"name": SENT + "/runs/{run}"}],
     "GetVapidKey": [{"name": PROJECT + "/vapidKey"}],
+    "CreateProviderAccount": [
+        {
+            "parent": PROJECT,
+            "provider_account": {"name": ACCOUNT, "display_name": "x", "smtp": {"host": "smtp.example.com"}},
+        }
+    ],
+    "GetProviderAccount": [{"name": ACCOUNT}],
+    "ListProviderAccounts": [{"parent": PROJECT}],
+    "TestProviderAccount": [{"name": ACCOUNT}],
+    "DeleteProviderAccount": [{"name": ACCOUNT}],
     "GetCampaignStats": [{"name": SENT + "/stats"}],
     "BatchGetCampaignStats": [{"parent": PROJECT, "names": [SENT + "/stats"]}],
     "WatchCampaign": [{"name": SENT}],
