@@ -8,13 +8,33 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from services.delivery.domain.accounts import HttpProvider, Provider, SmtpProvider, secret_bytes
-from services.delivery.senders.destination import Destinations, Origin
-from services.delivery.senders.dialer import Dialer, DialError
+from services.delivery.domain.accounts import HttpProvider, Provider, Security, SmtpProvider, secret_bytes
 from services.delivery.senders.http_batch import HttpEndpoint
+from services.delivery.senders.smtp import Security as SmtpSecurity
+from services.delivery.senders.smtp import SmtpAccount, check_account
 
 PATIENCE = 10.0  # seconds in all: whoever asks waits for it
 CONNECT_PATIENCE = 4.0
+
+
+SECURITIES = {
+    Security.STARTTLS: SmtpSecurity.STARTTLS,
+    Security.TLS: SmtpSecurity.IMPLICIT,
+    Security.PLAIN: SmtpSecurity.PLAIN,
+}
+
+
+def smtp_account(provider: SmtpProvider) -> SmtpAccount:
+    """The account in its sender's words."""
+    return SmtpAccount(
+        host=provider.host,
+        port=provider.port,
+        security=SECURITIES[provider.security],
+        username=provider.username,
+        password=provider.password,
+        allow_plaintext_auth=provider.allow_plaintext_auth,
+        connections=provider.connections,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +62,13 @@ class AccountProbe:
             return Problem("RESPONSE_TIMEOUT", f"There was no answer within {PATIENCE:.0f} seconds.")
 
     async def _smtp(self, provider: SmtpProvider) -> Problem | None:
-        destinations = Destinations(frozenset(host.lower() for host in self._allowed_private_hosts))
-        dialer = Dialer(destinations, timeout=CONNECT_PATIENCE)
-        try:
-            greeting = await dialer.open(Origin("smtp", provider.host, provider.port), _Greeting)
-        except DialError as problem:
-            return Problem(problem.reason, f"No connection to {provider.host}:{provider.port} came about.")
-        return await greeting.problem()
+        problem = await check_account(
+            smtp_account(provider),
+            allowed_private_hosts=self._allowed_private_hosts,
+            connect_timeout=CONNECT_PATIENCE,
+            reply_timeout=CONNECT_PATIENCE,
+        )
+        return None if problem is None else Problem(problem.reason, problem.message)
 
     async def _http(self, provider: HttpProvider) -> Problem | None:
         endpoint = HttpEndpoint(
@@ -64,28 +84,3 @@ class AccountProbe:
         finally:
             await endpoint.close()
         return Problem(reason, f"The call of {provider.url} was not answered with 2xx.") if reason else None
-
-
-class _Greeting(asyncio.Protocol):
-    """Waits for a server's first line."""
-
-    def __init__(self) -> None:
-        self._line: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._transport: asyncio.BaseTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        if not self._line.done():
-            self._line.set_result(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self._line.done():
-            self._line.set_result(b"")
-
-    async def problem(self) -> Problem | None:
-        line = await self._line
-        if self._transport is not None:
-            self._transport.close()
-        return None if line.startswith(b"220") else Problem("GREETING_REFUSED", "The server did not greet.")

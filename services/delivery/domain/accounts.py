@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 
 from services.delivery.senders.destination import Destinations, Origin, is_public
+from services.delivery.senders.smtp_session import PORTS as SMTP_PORTS
 from services.runtime.errors import Invalid
 
 NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*\.?", re.IGNORECASE)
@@ -97,7 +98,11 @@ def smtp_provider(
     port = port or DEFAULT_PORTS[kind]
     if not 0 < port < 65_536:
         raise Invalid("PORT_INVALID", "A port is 1 to 65535.", field=f"{path}.port")
-    _check_host(Origin("smtp", host.lower(), port), destinations, path=f"{path}.host")
+    origin = Origin("smtp", host.lower(), port)
+    _check_host(origin, destinations, path=f"{path}.host")
+    if port not in SMTP_PORTS and not destinations.is_private(origin):
+        message = f"Mail is handed in at port {', '.join(map(str, sorted(SMTP_PORTS)))}."
+        raise Invalid("PORT_NOT_ALLOWED", message, field=f"{path}.port")
     _check_credential(username, path=f"{path}.username")
     _check_credential(password, path=f"{path}.password")
     if bool(username) != bool(password):

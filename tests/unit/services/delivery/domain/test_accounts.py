@@ -17,7 +17,7 @@ from services.delivery.domain.accounts import (
 from services.delivery.senders.destination import Destinations
 from services.runtime.errors import Invalid
 
-LISTED = Destinations(frozenset({"127.0.0.1:2525", "mail:25"}))
+LISTED = Destinations(frozenset({"127.0.0.1:2525", "127.0.0.1:9025", "mail:25"}))
 
 
 def smtp(**changes: Any) -> SmtpProvider:
@@ -77,6 +77,7 @@ def test_a_public_host_is_taken(host: str) -> None:
         ({"host": "169.254.169.254"}, "host", "HOST_NOT_ALLOWED"),
         ({"port": 65_536}, "port", "PORT_INVALID"),
         ({"port": -1}, "port", "PORT_INVALID"),
+        ({"port": 22}, "port", "PORT_NOT_ALLOWED"),
         ({"security": 9}, "security", "SECURITY_INVALID"),
         ({"username": "ann"}, "password", "FIELD_REQUIRED"),
         ({"password": "x"}, "username", "FIELD_REQUIRED"),
@@ -121,7 +122,7 @@ def test_a_wrong_endpoint_is_refused_by_field(changes: Any, field: str, reason: 
 
 
 def test_a_listed_host_may_be_private() -> None:
-    assert smtp(host="127.0.0.1", port=2525).port == 2525
+    assert smtp(host="127.0.0.1", port=9025).port == 9025
     assert smtp(host="mail", port=25).host == "mail"
     assert http(url="http://127.0.0.1:2525/x").url == "http://127.0.0.1:2525/x"
 
