@@ -15,11 +15,11 @@ import asyncpg
 from services.runtime.database import Transaction
 from services.segments.domain.audience import Audience, AudienceState, Batch
 from services.segments.domain.filters import Filter
-from services.segments.filter_sql import compile_filter
+from services.segments.walk_sql import compile_walk
 
 CHANNEL = "audience"
 COLUMNS = """run, tenant, project, campaign, filter, state, batch_count, message_count, contact_count, last_contact,
-last_endpoint, failure_reason"""
+last_channel, last_endpoint, failure_reason"""
 # The campaign's row is what a start and a cancel meet at: one of them sees the other.
 MEET = """
 INSERT INTO campaign AS k (campaign, tenant, stopped, end_time) VALUES ($1, $2, $3, $4)
@@ -37,7 +37,7 @@ UPDATE audience SET state = 'STOPPED' WHERE campaign = $1 AND state = 'RESOLVING
 APPEND = """
 WITH moved AS (
     UPDATE audience SET batch_count = $2 + 1, message_count = message_count + $7, contact_count = contact_count + $8,
-                        last_contact = $5, last_endpoint = $6
+                        last_contact = $5, last_endpoint = $6, last_channel = $11
      WHERE run = $1 AND state = 'RESOLVING' AND batch_count = $2 RETURNING run)
 INSERT INTO audience_batch (run, number, first_contact, first_endpoint, last_contact, last_endpoint, size, digest,
                             recipients)
@@ -45,18 +45,6 @@ SELECT run, $2, $3, $4, $5, $6, $7, $9, $10 FROM moved RETURNING true
 """
 COMPLETE = f"""
 UPDATE audience SET state = 'COMPLETE' WHERE run = $1 AND state = 'RESOLVING' AND batch_count = $2 RETURNING {COLUMNS}
-"""
-# By the contacts' primary key, each contact's subscriptions by theirs; nothing may sort or hash that away, so that the
-# first row leaves at once. The lateral part is fenced (OFFSET 0): without statistics, as after a large upload, the
-# planner would join the tables the other way round.
-WALK = """
-SELECT c.id, s.id, s.endpoint, s.p256dh, s.auth
-  FROM contact AS c CROSS JOIN LATERAL (
-       SELECT p.id, p.endpoint, p.p256dh, p.auth FROM push_subscription AS p
-        WHERE p.tenant = $1 AND p.project = $2 AND p.contact = c.id AND p.retire_time IS NULL
-        ORDER BY p.id OFFSET 0) AS s
- WHERE c.tenant = $1 AND c.project = $2 AND c.id >= $3 AND (c.id, s.id) > ($3, $4) AND c.push_count > 0 AND {condition}
- ORDER BY c.id, s.id
 """
 STREAM = """
 SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL plan_cache_mode = force_custom_plan
@@ -130,18 +118,34 @@ async def take(tx: Transaction, run: bytes) -> bool:
     return bool(await tx.raw.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended(encode($1, 'hex'), 0))", run))
 
 
-async def open_walk(tx: Transaction, audience: Audience, tree: Filter) -> asyncpg.cursor.Cursor[Any]:
-    """A cursor over (contact, endpoint, address, p256dh, auth), ascending, behind the last one that was frozen."""
-    condition, parameters = compile_filter(tree, first=5)
+async def open_walk(
+    tx: Transaction,
+    audience: Audience,
+    tree: Filter,
+    *,
+    channels: Sequence[int],
+    fields: Sequence[str],
+    keys: Sequence[Sequence[str]],
+) -> asyncpg.cursor.Cursor[Any]:
+    """A cursor over (contact, channel, endpoint, address, p256dh, auth, *fields), ascending, behind the last one that
+    was frozen; `keys` are the attributes that each field may be."""
+    statement, parameters = compile_walk(channels=channels, tree=tree, fields=fields, keys=keys)
     await tx.raw.execute(STREAM)
     return await tx.raw.cursor(
-        WALK.replace("{condition}", condition),
+        statement,
         audience.tenant,
         audience.project,
         audience.last_contact,
+        audience.last_channel,
         audience.last_endpoint,
         *parameters,
     )
+
+
+async def announced(tx: Transaction, run: bytes) -> bytes:
+    """The serialized CampaignLifecycle that told of the run."""
+    fact: bytes = await tx.raw.fetchval("SELECT fact FROM audience WHERE run = $1", run)
+    return fact
 
 
 async def append(tx: Transaction, run: bytes, batch: Batch) -> bool:
@@ -157,6 +161,7 @@ async def append(tx: Transaction, run: bytes, batch: Batch) -> bool:
             batch.contact_count,
             batch.digest,
             batch.recipients,
+            batch.last_channel,
         )
     )
 

@@ -6,7 +6,7 @@ Never decides what a contact may be, save that its keys can be read.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from carillon.segments.v1.filter_pb2 import Filter as FilterMessage
@@ -14,8 +14,12 @@ from carillon.segments.v1.public_service_pb2 import SubscribeRequest
 from carillon.segments.v1.segments_pb2 import Contact as ContactMessage
 from carillon.segments.v1.segments_pb2 import PushSubscription
 from carillon.segments.v1.segments_pb2 import Segment as SegmentMessage
+from carillon.segments.v1.segments_service_pb2 import ContactFieldCount, CountAudienceResponse
 
 from services import names
+from services.field_names import BUILT_IN
+from services.mailboxes import read_mailbox
+from services.segments.contact_repository import Reach
 from services.segments.domain import push
 from services.segments.domain.contacts import Contact, Subscription, nameless_id
 
@@ -29,6 +33,7 @@ def read_contact(message: ContactMessage, path: str, *, allowed_private_hosts: f
         time_zone=message.time_zone,
         tags=tuple(dict.fromkeys(message.tags)),
         attributes=dict(message.attributes),
+        email=read_mailbox(message.email, f"{path}.email") if message.email else "",
         subscriptions=tuple(
             _read_subscription(item, f"{path}.push_subscriptions[{index}]", allowed_private_hosts)
             for index, item in enumerate(message.push_subscriptions)
@@ -72,6 +77,7 @@ def write_contact(row: Any, subscriptions: Sequence[Any]) -> ContactMessage:
         country=row.country,
         locale=row.locale,
         time_zone=row.time_zone,
+        email=row.email,
         tags=row.tags,
         attributes=row.attributes if isinstance(row.attributes, dict) else json.loads(row.attributes),
         push_subscriptions=[_write_subscription(item) for item in subscriptions],
@@ -99,3 +105,12 @@ def write_segment(row: Any) -> SegmentMessage:
         create_time=row.create_time,
         update_time=row.update_time,
     )
+
+
+def write_reach(reach: Reach, attributes: Mapping[str, Sequence[str]]) -> CountAudienceResponse:
+    """The answer of a count; a field is known by being a contact's own or by its attributes."""
+    counts = [
+        ContactFieldCount(field=field, known=field in BUILT_IN or bool(keys), absent_count=absent)
+        for (field, keys), absent in zip(attributes.items(), reach.absent, strict=True)
+    ]
+    return CountAudienceResponse(contact_count=reach.people, message_count=reach.messages, contact_fields=counts)

@@ -9,6 +9,7 @@ import datetime
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -18,16 +19,19 @@ from services.segments import tables
 from services.segments.domain.contacts import Contact, Subscription
 from services.segments.domain.filters import Filter
 from services.segments.filter_sql import compile_filter
+from services.segments.walk_sql import field_value, messages_of, reachable
 
 UPSERT_CONTACTS = """
-INSERT INTO contact (tenant, project, id, external_id, country, locale, time_zone, tags, attributes)
+INSERT INTO contact (tenant, project, id, external_id, country, locale, time_zone, tags, attributes, email)
 SELECT $1, $2, i.id, i.external_id, i.country, i.locale, i.time_zone,
-       ARRAY(SELECT json_array_elements_text(i.tags::json)), i.attributes::jsonb
-  FROM unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
-       AS i(id, external_id, country, locale, time_zone, tags, attributes)
+       ARRAY(SELECT json_array_elements_text(i.tags::json)), i.attributes::jsonb, i.email
+  FROM unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+              $10::text[])
+       AS i(id, external_id, country, locale, time_zone, tags, attributes, email)
 ON CONFLICT (tenant, project, external_id) DO UPDATE
    SET country = excluded.country, locale = excluded.locale, time_zone = excluded.time_zone,
-       tags = excluded.tags, attributes = excluded.attributes, update_time = clock_timestamp()
+       tags = excluded.tags, attributes = excluded.attributes, email = excluded.email,
+       update_time = clock_timestamp()
 RETURNING external_id, id
 """
 # A retired endpoint stays retired until the browser subscribes anew, which gives it new keys.
@@ -71,10 +75,26 @@ LEARN_ATTRIBUTES = """
 INSERT INTO attribute_key (tenant, project, key) SELECT $1, $2, unnest($3::text[]) ON CONFLICT DO NOTHING
 """
 KNOWN_ATTRIBUTES = "SELECT key FROM attribute_key WHERE tenant = $1 AND project = $2 AND key = ANY($3::text[])"
-COUNT_REACHABLE = """
-SELECT count(*)::int, coalesce(sum(c.push_count), 0)::int
-  FROM contact AS c WHERE c.tenant = $1 AND c.project = $2 AND c.push_count > 0 AND
+# The same spelling rule as services/field_names.py.
+ATTRIBUTES_OF = r"""
+SELECT key, field FROM (
+    SELECT key, lower(regexp_replace(key COLLATE "C", '([a-z0-9])([A-Z])', '\1_\2', 'g')) AS field
+      FROM attribute_key WHERE tenant = $1 AND project = $2) AS known
+ WHERE field = ANY($3::text[]) ORDER BY key <> field, key
 """
+COUNT_REACHABLE = """
+SELECT count(*)::int, coalesce(sum({messages}), 0)::int{absences}
+  FROM contact AS c WHERE c.tenant = $1 AND c.project = $2 AND {reachable} AND {condition}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far some channels reach into a filter; `absent` counts, for each field asked about, those without it."""
+
+    people: int
+    messages: int
+    absent: tuple[int, ...] = ()
 
 
 async def upsert(tx: Transaction, tenant: bytes, project: bytes, contacts: Sequence[Contact]) -> list[bytes]:
@@ -109,6 +129,7 @@ async def _upsert_contacts(
         [contact.time_zone for contact in ordered],
         [json.dumps(contact.tags) for contact in ordered],
         [json.dumps(dict(contact.attributes)) for contact in ordered],
+        [contact.email for contact in ordered],
     )
     return dict(rows)
 
@@ -199,11 +220,45 @@ async def known_attributes(tx: Transaction, tenant: bytes, project: bytes, keys:
     return frozenset(row[0] for row in await tx.raw.fetch(KNOWN_ATTRIBUTES, tenant, project, keys))
 
 
-async def count_reachable(tx: Transaction, tenant: bytes, project: bytes, tree: Filter) -> tuple[int, int]:
-    """How many people of this filter have a browser to push to, and how many browsers."""
+async def attributes_of(
+    tx: Transaction, tenant: bytes, project: bytes, fields: Sequence[str]
+) -> Mapping[str, Sequence[str]]:
+    """For each of these fields, in snake_case, the attributes that contacts of the project ever carried for it; the one
+    that is spelled so comes first."""
+    found: dict[str, list[str]] = {field: [] for field in fields}
+    if fields:
+        for key, field in await tx.raw.fetch(ATTRIBUTES_OF, tenant, project, list(found)):
+            found[field].append(key)
+    return found
+
+
+async def count_reachable(
+    tx: Transaction,
+    tenant: bytes,
+    project: bytes,
+    tree: Filter,
+    *,
+    channels: Sequence[int],
+    fields: Mapping[str, Sequence[str]] | None = None,
+) -> Reach:
+    """How many people of this filter the channels reach, by how many messages; `fields` are those to look for, with the
+    attributes that each may be."""
     condition, parameters = compile_filter(tree, first=3)
+    absences = []
+    for field, keys in (fields or {}).items():
+        absences.append(
+            f", count(*) FILTER (WHERE {field_value(field, len(keys), first=3 + len(parameters))} = '')::int"
+        )
+        parameters += keys
+    statement = COUNT_REACHABLE.format(
+        messages=messages_of(channels),
+        reachable=reachable(channels),
+        absences="".join(absences),
+        condition=condition,
+    )
     # A generic plan would compare long lists of values one by one.
     await tx.raw.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-    row = await tx.raw.fetchrow(f"{COUNT_REACHABLE} {condition}", tenant, project, *parameters)
+    row = await tx.raw.fetchrow(statement, tenant, project, *parameters)
     assert row is not None
-    return row[0], row[1]
+    people, messages, *absent = row
+    return Reach(people, messages, tuple(absent))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from services.segments.domain.filters import Combination, Condition, DidNotOpen, Filter, Operator
 
-COLUMNS = {"country": "c.country", "locale": "c.locale", "time_zone": "c.time_zone"}
+COLUMNS = {"country": "c.country", "email": "c.email", "locale": "c.locale", "time_zone": "c.time_zone"}
 JOINERS = {Combination.ALL_OF: " AND ", Combination.ANY_OF: " OR ", Combination.NONE_OF: " OR "}
 FEW_TAGS = 32  # `&&` compares each with each; looking each up in a hash costs as much as comparing with so many
 # A scalar subquery is looked up contact by contact, by the key: the walk keeps its order, whatever stands around it.

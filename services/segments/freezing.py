@@ -1,7 +1,8 @@
 """Owns freezing audiences: each run's is walked once, ascending, and every batch commits with its event and position.
 
-Never resolves anew: after a crash the walk goes on behind the last (contact, endpoint) that is stored. One connection
-reads by a cursor, another commits; whoever commits to an audience that was stopped or taken over changes nothing.
+Never resolves anew: after a crash the walk goes on behind the last (contact, channel, endpoint) that is stored. One
+connection reads by a cursor, another commits; whoever commits to an audience that was stopped or taken over changes
+nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import structlog
 from carillon.events.v1.audience_batches_pb2 import Recipients
+from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
 from carillon.segments.v1.filter_pb2 import Filter as FilterMessage
 
 from services.runtime import ids
@@ -19,32 +21,33 @@ from services.runtime.background import run_in_background
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Unavailable
 from services.segments import audience_repository as audiences
+from services.segments import contact_repository as contacts
 from services.segments.domain import batching
 from services.segments.domain.audience import Audience, AudienceState, Batch
 from services.segments.filter_messages import read_filter
-from services.segments.messages import digest, publish_batch, publish_totals, push_recipients
+from services.segments.messages import digest, publish_batch, publish_totals
 from services.segments.non_openers import NonOpeners
+from services.segments.recipients import Row, position_bytes, write_recipients
+from services.segments.walk_sql import NO_ENDPOINT
 
 log = structlog.get_logger()
 
 WALKS_AT_ONCE = 3  # each takes two connections
 SAFETY_SECONDS = 2.0  # how often to look without having been woken: another process may have died in a walk
-FIXED_BYTES = 2 * ids.SIZE + 65 + 16 + 4  # of a position, beside its address
 PAGE = 16
-
-Row = Sequence[Any]  # contact, endpoint, address, p256dh, auth
 
 
 def build_batch(rows: Sequence[Row], *, number: int, before: bytes) -> Batch:
     """These rows as batch `number`; `before` is the last contact of the batch before."""
-    contacts, endpoints, addresses, p256dh, auths = zip(*rows, strict=True)
-    recipients = push_recipients(contacts, endpoints, addresses, p256dh, auths)
+    recipients = write_recipients(rows)
+    first, last = rows[0], rows[-1]
     return Batch(
         number=number,
         size=len(rows),
-        contact_count=batching.distinct_contacts(contacts, before=before),
-        first=(contacts[0], endpoints[0]),
-        last=(contacts[-1], endpoints[-1]),
+        contact_count=batching.distinct_contacts([row[0] for row in rows], before=before),
+        first=(first[0], first[2]),
+        last=(last[0], last[2]),
+        last_channel=last[1],
         digest=digest(recipients),
         recipients=recipients,
     )
@@ -120,9 +123,7 @@ class Freezer:
     async def _freeze_from(self, tx: Transaction, audience: Audience) -> None:
         # A browser that moved to a later contact while nobody walked must not be taken twice.
         taken = await _taken(tx, audience)
-        tree = read_filter(FilterMessage.FromString(audience.filter), "filter")
-        await self._non_openers.put_beside(tx, tenant=audience.tenant, tree=tree)
-        cursor = await audiences.open_walk(tx, audience, tree)
+        cursor = await self._open_walk(tx, audience)
         number, before, ended = audience.batch_count, audience.last_contact, False
         rows: list[Row] = []
         while not self._stopping:
@@ -130,17 +131,31 @@ class Freezer:
             if not ended and wanted > 0:
                 found = await cursor.fetch(wanted)
                 ended = len(found) < wanted
-                rows += [row for row in found if row[1] not in taken] if taken else found
+                rows += [row for row in found if row[2] not in taken] if taken else found
             if not rows and ended:
                 await self._complete(audience, batch_count=number)
                 return
             if not rows:
                 continue
-            count = batching.cut([len(row[2]) + FIXED_BYTES for row in rows], number=number)
+            count = batching.cut([position_bytes(row) for row in rows], number=number)
             batch = build_batch(rows[:count], number=number, before=before)
             if not await self._append(audience, batch):
                 return
             number, before, rows = number + 1, batch.last[0], rows[count:]
+
+    async def _open_walk(self, tx: Transaction, audience: Audience) -> Any:
+        run = CampaignLifecycle.FromString(await audiences.announced(tx, audience.run)).run_started
+        tree = read_filter(FilterMessage.FromString(audience.filter), "filter")
+        await self._non_openers.put_beside(tx, tenant=audience.tenant, tree=tree)
+        keys = await contacts.attributes_of(tx, audience.tenant, audience.project, run.contact_fields)
+        return await audiences.open_walk(
+            tx,
+            audience,
+            tree,
+            channels=run.channels,
+            fields=run.contact_fields,
+            keys=[keys[field] for field in run.contact_fields],
+        )
 
     async def _append(self, audience: Audience, batch: Batch) -> bool:
         async def work(tx: Transaction) -> bool:
@@ -161,11 +176,11 @@ class Freezer:
 
 
 async def _taken(tx: Transaction, audience: Audience) -> frozenset[bytes]:
-    """The endpoints that are frozen already; none at a first start."""
+    """The subscriptions that are frozen already; none at a first start."""
     taken: set[bytes] = set()
     for first in range(0, audience.batch_count, PAGE):
         page = await audiences.missing(tx, audience.run, after=first - 1, known=(), limit=PAGE)
         for _, _, _, recipients in page:
             raw = Recipients.FromString(recipients).endpoints
             taken.update(raw[start : start + ids.SIZE] for start in range(0, len(raw), ids.SIZE))
-    return frozenset(taken)
+    return frozenset(taken - {NO_ENDPOINT})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from carillon.segments.v1 import segments_pb2 as segments
@@ -21,7 +22,7 @@ from services.runtime.errors import Invalid, NotFound
 from services.runtime.identity import Caller, current_caller
 from services.segments import contact_repository as contacts
 from services.segments import repository, use_cases
-from services.segments.contact_messages import read_contact, write_contact, write_segment
+from services.segments.contact_messages import read_contact, write_contact, write_reach, write_segment
 from services.segments.domain.contacts import MAX_BATCH, check_batch
 from services.segments.earlier_campaigns import EarlierCampaigns
 from services.segments.filter_messages import read_filter
@@ -131,18 +132,25 @@ class SegmentsApi(SegmentsServiceServicer):
             tree = read_filter(request.audience.filter, "audience.filter")
             await self._earlier.require(project, tree, "audience.filter")
 
-        async def count(tx: Any) -> tuple[int, int]:
+        fields = use_cases.check_fields(request.contact_fields, "contact_fields")
+
+        async def count(tx: Any) -> tuple[contacts.Reach, Mapping[str, Sequence[str]]]:
             message = request.audience.filter
             if kind == "segment":
                 name = request.audience.segment
                 message = await use_cases.segment_filter(tx, tenant, project, name, "audience.segment")
             tree = read_filter(message, "audience.filter")
             return await use_cases.count_audience(
-                tx, tenant=tenant, project=project, tree=tree, non_openers=self._non_openers
+                tx,
+                tenant=tenant,
+                project=project,
+                tree=tree,
+                channels=request.channels,
+                fields=fields,
+                non_openers=self._non_openers,
             )
 
-        people, messages = await self._database.transaction(count)
-        return service.CountAudienceResponse(contact_count=people, message_count=messages)
+        return write_reach(*await self._database.transaction(count))
 
     async def _name(self, caller: Caller, name: str, collection: str) -> tuple[bytes | None, bytes]:
         """The project, None for any, and the id in a name; a project that is named must be the caller's."""

@@ -6,11 +6,9 @@ Never stores or sends them: the outbox does.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 
-from carillon.events.v1.audience_batches_pb2 import AudienceBatch, Recipients
+from carillon.events.v1.audience_batches_pb2 import AudienceBatch
 from carillon.events.v1.audience_totals_pb2 import AudienceTotals
-from carillon.segments.v1.segments_pb2 import CHANNEL_PUSH
 
 from services.runtime.database import Transaction
 from services.runtime.outbox import publish
@@ -21,25 +19,6 @@ from services.topics import AUDIENCE_BATCHES, AUDIENCE_TOTALS
 def digest(content: bytes) -> bytes:
     """BLAKE2b-128."""
     return hashlib.blake2b(content, digest_size=16).digest()
-
-
-def push_recipients(
-    contacts: Sequence[bytes],
-    endpoints: Sequence[bytes],
-    addresses: Sequence[str],
-    p256dh: Sequence[bytes],
-    auths: Sequence[bytes],
-) -> bytes:
-    """The serialized columns of a batch of pushes."""
-    recipients = Recipients(
-        contacts=b"".join(contacts),
-        endpoints=b"".join(endpoints),
-        channels=[CHANNEL_PUSH],
-        addresses=addresses,
-        p256dh=b"".join(p256dh),
-        auths=b"".join(auths),
-    )
-    return recipients.SerializeToString()
 
 
 def batch_event(audience: Audience, *, number: int, size: int, digest: bytes, recipients: bytes) -> AudienceBatch:

@@ -22,6 +22,7 @@ contact = sa.Table(
     sa.Column("time_zone", sa.Text, nullable=False),
     sa.Column("tags", pg.ARRAY(sa.Text), nullable=False),
     sa.Column("attributes", pg.JSONB, nullable=False),
+    sa.Column("email", sa.Text, nullable=False),
     sa.Column("push_count", sa.Integer, nullable=False),  # subscriptions that are not retired
     sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
     sa.Column("update_time", sa.DateTime(timezone=True), nullable=False),
@@ -88,6 +89,7 @@ audience = sa.Table(
     sa.Column("contact_count", sa.Integer, nullable=False),
     sa.Column("last_contact", pg.BYTEA, nullable=False),
     sa.Column("last_endpoint", pg.BYTEA, nullable=False),
+    sa.Column("last_channel", sa.SmallInteger, nullable=False),
     sa.Column("failure_reason", sa.Text, nullable=False),
     sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
     sa.Index("audience_of_campaign", "campaign"),

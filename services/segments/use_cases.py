@@ -6,13 +6,13 @@ Never knows gRPC. A caller's tenant comes in as an argument, and every statement
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RunStarted
 from carillon.segments.v1.filter_pb2 import Filter as FilterMessage
-from carillon.segments.v1.segments_pb2 import CHANNEL_PUSH
 
 from services import names
+from services.field_names import field_name
 from services.runtime import ids
 from services.runtime.database import Transaction
 from services.runtime.errors import DomainError, Invalid, NotFound
@@ -21,12 +21,14 @@ from services.segments import contact_repository as contacts
 from services.segments import repository
 from services.segments.domain import filters
 from services.segments.domain.audience import Audience, AudienceState
+from services.segments.domain.contacts import MAX_ATTRIBUTE_KEY
 from services.segments.domain.filters import Filter
 from services.segments.filter_messages import read_filter
 from services.segments.messages import publish_totals
 from services.segments.non_openers import NonOpeners
+from services.segments.walk_sql import CHANNELS
 
-CHANNELS = frozenset({CHANNEL_PUSH})
+MAX_FIELDS = 100
 
 
 async def check_filter(tx: Transaction, tenant: bytes, project: bytes, tree: Filter, path: str) -> None:
@@ -73,12 +75,32 @@ async def segment_filter(tx: Transaction, tenant: bytes, project: bytes, name: s
 
 
 async def count_audience(
-    tx: Transaction, *, tenant: bytes, project: bytes, tree: Filter, non_openers: NonOpeners
-) -> tuple[int, int]:
-    """People and messages of a filter that is acceptable."""
+    tx: Transaction,
+    *,
+    tenant: bytes,
+    project: bytes,
+    tree: Filter,
+    channels: Sequence[int],
+    fields: Sequence[str],
+    non_openers: NonOpeners,
+) -> tuple[contacts.Reach, Mapping[str, Sequence[str]]]:
+    """How far the channels reach into a filter that is acceptable; and the attributes that each field may be."""
     await check_filter(tx, tenant, project, tree, "audience.filter")
     await non_openers.put_beside(tx, tenant=tenant, tree=tree)
-    return await contacts.count_reachable(tx, tenant, project, tree)
+    attributes = await contacts.attributes_of(tx, tenant, project, fields)
+    reach = await contacts.count_reachable(tx, tenant, project, tree, channels=channels, fields=attributes)
+    return reach, attributes
+
+
+def check_fields(fields: Sequence[str], path: str) -> list[str]:
+    """The fields in snake_case, each once; Invalid where one cannot be any contact's."""
+    if len(fields) > MAX_FIELDS:
+        raise Invalid("TOO_MANY_FIELDS", f"At most {MAX_FIELDS} fields of contacts.", field=path)
+    for index, field in enumerate(fields):
+        if not 1 <= len(field) <= MAX_ATTRIBUTE_KEY or "\0" in field:
+            message = f"A field's name has 1 to {MAX_ATTRIBUTE_KEY} characters."
+            raise Invalid("FIELD_NAME_INVALID", message, field=f"{path}[{index}]")
+    return list(dict.fromkeys(field_name(field) for field in fields))
 
 
 async def start_run(tx: Transaction, fact: CampaignLifecycle) -> None:
@@ -98,6 +120,7 @@ async def start_run(tx: Transaction, fact: CampaignLifecycle) -> None:
         message_count=0,
         contact_count=0,
         last_contact=b"",
+        last_channel=0,
         last_endpoint=b"",
         failure_reason=failure_reason,
     )

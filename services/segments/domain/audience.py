@@ -31,6 +31,7 @@ class Audience:
     message_count: int
     contact_count: int
     last_contact: bytes  # empty before the first batch
+    last_channel: int
     last_endpoint: bytes
     failure_reason: str
 
@@ -44,5 +45,6 @@ class Batch:
     contact_count: int  # people not already in the batch before
     first: tuple[bytes, bytes]  # (contact, endpoint)
     last: tuple[bytes, bytes]
+    last_channel: int
     digest: bytes
     recipients: bytes

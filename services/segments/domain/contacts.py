@@ -49,6 +49,7 @@ class Contact:
     tags: tuple[str, ...]
     attributes: Mapping[str, str]
     subscriptions: tuple[Subscription, ...]
+    email: str = ""  # as read_mailbox keeps it; empty where the person has none
 
 
 def nameless_id(endpoint: str) -> str:

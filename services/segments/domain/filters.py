@@ -17,7 +17,7 @@ MAX_OPERANDS = 100
 MAX_VALUES = 1000
 MAX_CAMPAIGNS = 10  # each is a list of people to be fetched
 MAX_CONDITIONS = 1000  # in all: what one statement can carry as parameters, with room to spare
-BUILT_IN = frozenset({"country", "locale", "time_zone", "tags"})
+BUILT_IN = frozenset({"country", "email", "locale", "time_zone", "tags"})
 
 
 class Operator(enum.Enum):
