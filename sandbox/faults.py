@@ -46,10 +46,13 @@ class Faults:
     failed_retry_after: int | None = None  # seconds; null leaves the header out
     delay_ms: int = 0  # before every answer
     offline_ms: int = 0  # how long after acceptance a browser gets its push; until then its Topic may replace it
+    recipients_rejected: float = 0.0  # of the recipients of an HTTP call, refused one by one
+    recipients_deferred: float = 0.0  # the same, to be tried again
     requests_per_second: int = 0  # 429 beyond; 0 is no limit
     seed: int | None = None  # the same seed, the same fates
 
 
+_SHARES_OF_RECIPIENTS = ("recipients_rejected", "recipients_deferred")
 _SHARES = {fate.value: fate for fate in Fate if fate is not Fate.SERVED}
 _RANGES: dict[str, tuple[int, int]] = {
     "retry_after": (0, 86_400),
@@ -73,15 +76,16 @@ def read(settings: object) -> Faults:
             raise InvalidFaults(f"unknown key {name!r}; known are {', '.join(sorted(known))}")
         _check(name, value)
     faults = Faults(**settings)
-    if sum(getattr(faults, name) for name in _SHARES) > 1.0 + 1e-9:
-        raise InvalidFaults(f"the sum of {', '.join(_SHARES)} is more than 1")
+    for together in (tuple(_SHARES), _SHARES_OF_RECIPIENTS):
+        if sum(getattr(faults, name) for name in together) > 1.0 + 1e-9:
+            raise InvalidFaults(f"the sum of {', '.join(together)} is more than 1")
     return faults
 
 
 def _check(name: str, value: object) -> None:
     if value is None and name in _NULLABLE:
         return
-    if name in _SHARES:
+    if name in _SHARES or name in _SHARES_OF_RECIPIENTS:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise InvalidFaults(f"{name} is a number from 0 to 1")
         return

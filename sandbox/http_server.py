@@ -16,7 +16,8 @@ from typing import cast
 
 import httptools
 
-_MAX_REQUEST = 96 * 1024  # bytes of head and body
+_MAX_HEAD = 96 * 1024  # bytes
+_MAX_REQUEST = 8 * 1024 * 1024  # bytes of head and body; calls with many recipients are the largest
 _MAX_PIPELINED = 64
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
@@ -63,7 +64,7 @@ class Connection(asyncio.Protocol):
         self._writable.set()
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
-        self._body = b""
+        self._body: list[bytes] = []
         self._head_complete = False
         self._unfinished = 0  # bytes received since the last whole request
 
@@ -159,8 +160,10 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return self._refuse(400, "MALFORMED_REQUEST")
+        if self._unfinished > _MAX_HEAD and not self._head_complete:
+            return self._refuse(431, "HEAD_TOO_LARGE")
         if self._unfinished > _MAX_REQUEST:
-            return self._refuse(*((413, "BODY_TOO_LARGE") if self._head_complete else (431, "HEAD_TOO_LARGE")))
+            return self._refuse(413, "BODY_TOO_LARGE")
         if len(self._requests) > _MAX_PIPELINED:
             return self.drop()
         if self._current is None:
@@ -176,7 +179,7 @@ class Connection(asyncio.Protocol):
     # What httptools calls while it parses.
 
     def on_message_begin(self) -> None:
-        self._target, self._headers, self._body, self._head_complete = b"", {}, b"", False
+        self._target, self._headers, self._body, self._head_complete = b"", {}, [], False
 
     def on_url(self, target: bytes) -> None:
         self._target += target
@@ -190,13 +193,14 @@ class Connection(asyncio.Protocol):
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        self._body += body
+        self._body.append(body)
 
     def on_message_complete(self) -> None:
         self._unfinished = 0
         parser = self._parser
         target, method = self._target.decode("latin-1"), parser.get_method().decode()
-        self._requests.append(Request(method, target, self._headers, self._body, parser.should_keep_alive()))
+        body = b"".join(self._body)
+        self._requests.append(Request(method, target, self._headers, body, parser.should_keep_alive()))
 
 
 def _head(status: int, headers: bytes, *, keep_alive: bool) -> bytes:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox import records
 from sandbox.records import FRAME, MAX_RECORD, Record
 
 _BLOCK = 1 << 20
+
+Entry = tuple[str, str, bytes]  # to, key, body
 
 
 class Ledger:
@@ -45,6 +48,17 @@ class Ledger:
         self._buffer.append(records.pack(Record(0, channel, at, to, key, body, repeat, replaces)))
         self._buffered_repeats += repeat
         self.repeats += repeat
+
+    def append_all(self, *, channel: int, at: int, entries: Sequence[Entry]) -> None:
+        """Note the recipients of one call, none of whose keys was noted before."""
+        identities = [(channel, key) for _, key, _ in entries]
+        self._keys.update(identities)
+        self._buffered += identities
+        self._buffer += [records.pack_new(channel, at, to, key, body) for to, key, body in entries]
+
+    def knows(self, channel: int, key: str) -> bool:
+        """Whether the key was noted before, flushed or not."""
+        return (channel, key) in self._keys
 
     def flush(self) -> None:
         """Write what was appended. Raises OSError, and then nothing of it is in the ledger."""

@@ -13,8 +13,9 @@ import sys
 
 import uvloop
 
-from sandbox import push_decryption
+from sandbox import batches, push_decryption
 from sandbox import settings as environment
+from sandbox.batches import BatchEndpoint
 from sandbox.faults import Dice
 from sandbox.http_server import Connection
 from sandbox.ledger import Ledger
@@ -38,9 +39,18 @@ class Sandbox:
         self._ledger = Ledger(settings.data / "messages.log")
         dice = Dice()
         push = PushService(self._subscriptions, self._ledger, dice)
-        self._messages = Messages(self._ledger, {PUSH: Channel("push", self._read_push)})
+        channels = {
+            PUSH: Channel("push", self._read_push),
+            batches.CHANNEL: Channel("http", batches.content),
+        }
+        self._messages = Messages(self._ledger, channels)
         self.routes = Routes(
-            push=push, subscriptions=self._subscriptions, ledger=self._ledger, messages=self._messages, dice=dice
+            push=push,
+            endpoint=BatchEndpoint(self._ledger, dice),
+            subscriptions=self._subscriptions,
+            ledger=self._ledger,
+            messages=self._messages,
+            dice=dice,
         )
 
     def _read_push(self, record: Record) -> dict[str, object]:

@@ -48,20 +48,24 @@ class Messages:
         self._campaigns: dict[int, str] = {}  # by record number
         self._generation = ledger.generation
 
-    async def lines(self, *, campaign: str | None, channel: str | None) -> AsyncIterator[bytes]:
-        """What is in the ledger now, in order, as chunks of whole lines."""
+    async def lines(
+        self, *, campaign: str | None, channel: str | None, with_content: bool = False
+    ) -> AsyncIterator[bytes]:
+        """What is in the ledger now, in order, as chunks of whole lines; with what recipients see, where wanted."""
         snapshot, campaigns = self._ledger.snapshot(), self._known_campaigns()
         step = _SLICE * _LOOK_AHEAD
         for first in range(0, len(snapshot), step):
             records = snapshot.read(first, step)
             await self._understand(records, campaigns)
             chosen = [
-                self._line(record, campaigns[record.number])
+                record
                 for record in records
                 if campaign in (None, campaigns[record.number]) and channel in (None, self._name(record))
             ]
+            contents = [one.content for one in await self._shown(chosen)] if with_content else [None] * len(chosen)
             if chosen:
-                yield b"".join(chosen)
+                pairs = zip(chosen, contents, strict=True)
+                yield b"".join(self._line(record, campaigns[record.number], content) for record, content in pairs)
 
     async def of_campaign(self, campaign: str) -> AsyncIterator[list[Shown]]:
         """What the campaign's recipients see, in order, some at a time; of one key the first call only."""
@@ -111,8 +115,8 @@ class Messages:
         channel = self._channels.get(record.channel)
         return channel.name if channel is not None else ""
 
-    def _line(self, record: Record, campaign: str) -> bytes:
-        line = {
+    def _line(self, record: Record, campaign: str, content: dict[str, Any] | None) -> bytes:
+        line: dict[str, object] = {
             "key": record.key,
             "channel": self._name(record),
             "to": record.to,
@@ -121,6 +125,8 @@ class Messages:
             "repeat": record.repeat,
             "replaces": record.replaces,
         }
+        if content is not None:
+            line["content"] = content
         return json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
 

@@ -37,6 +37,13 @@ def pack(record: Record) -> bytes:
     return FRAME.pack(len(content), zlib.crc32(content)) + content
 
 
+def pack_new(channel: int, at: int, to: str, key: str, body: bytes) -> bytes:
+    """As `pack`, of what is no repeat and replaces nothing."""
+    raw_to, raw_key = to.encode(), key.encode()
+    content = _FIELDS.pack(at, channel, 0, len(raw_to), len(raw_key)) + raw_to + raw_key + body
+    return FRAME.pack(len(content), zlib.crc32(content)) + content
+
+
 def content(data: bytes, position: int) -> bytes:
     """What the frame at `position` holds; empty where it is torn or absent."""
     if len(data) < position + FRAME.size:

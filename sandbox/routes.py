@@ -13,7 +13,8 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 
-from sandbox import faults, metrics, page
+from sandbox import batches, faults, metrics, page
+from sandbox.batches import BatchEndpoint
 from sandbox.faults import Dice, Faults, InvalidFaults
 from sandbox.http_server import Connection, Handler, Request
 from sandbox.ledger import Ledger
@@ -35,7 +36,14 @@ class Routes:
     """The table of addresses."""
 
     def __init__(
-        self, *, push: PushService, subscriptions: Subscriptions, ledger: Ledger, messages: Messages, dice: Dice
+        self,
+        *,
+        push: PushService,
+        endpoint: BatchEndpoint,
+        subscriptions: Subscriptions,
+        ledger: Ledger,
+        messages: Messages,
+        dice: Dice,
     ) -> None:
         self._push = push
         self._subscriptions = subscriptions
@@ -53,6 +61,8 @@ class Routes:
             "/faults": {"GET": self._show_faults, "PUT": self._set_faults, "DELETE": self._clear_faults},
             "/messages": {"GET": self._in_task(self._show_messages), "DELETE": self._clear_messages},
             "/messages/count": {"GET": self._count_messages},
+            batches.PATH: {"POST": endpoint.receive},
+            f"{batches.PATH}/secret": {"GET": endpoint.show_secret},
             "/clicks": {"POST": self._in_task(self._act)},
         }
 
@@ -162,9 +172,11 @@ class Routes:
 
     async def _show_messages(self, request: Request, connection: Connection) -> None:
         query = request.query
-        if unknown := query.keys() - {"campaign", "channel"}:
+        if unknown := query.keys() - {"campaign", "channel", "content"}:
             return connection.error(400, "QUERY_UNKNOWN", f"unknown query parameter {min(unknown)!r}")
-        lines = self._messages.lines(campaign=query.get("campaign"), channel=query.get("channel"))
+        lines = self._messages.lines(
+            campaign=query.get("campaign"), channel=query.get("channel"), with_content="content" in query
+        )
         await connection.stream(_NDJSON, lines)
 
     def _count_messages(self, request: Request, connection: Connection) -> None:

@@ -119,7 +119,7 @@ async def test_health_and_metrics_answer(tmp_path: Path) -> None:
     [
         (b"NONSENSE\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 200_000 + b"\r\n\r\n", b"431"),
-        (b"POST /push/x HTTP/1.1\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000, b"413"),
+        (b"POST /push/x HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 9_000_000, b"413"),
     ],
 )
 async def test_what_is_no_request_or_too_large_is_refused_and_hung_up_on(
