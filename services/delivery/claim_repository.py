@@ -44,8 +44,8 @@ gone AS (DELETE FROM due USING work WHERE due.id = work.id AND work.take = work.
 rest AS (UPDATE due SET positions = due.positions - work.take FROM work
           WHERE due.id = work.id AND work.take <> work.positions),
 claimed AS (
-    INSERT INTO claim (run, batch, positions, owner, lease_until, attempt, doubtful)
-    SELECT $1, batch, take, $6, clock_timestamp() + $7, attempt, doubtful FROM work
+    INSERT INTO claim (run, batch, positions, owner, lease_until, attempt, doubtful, for_sending)
+    SELECT $1, batch, take, $6, clock_timestamp() + $7, attempt, doubtful, NOT $8 FROM work
     RETURNING id, batch, positions, attempt, doubtful)
 SELECT c.id, c.batch, c.attempt, c.doubtful, a.version, k.recipients,
        (SELECT array_agg(p ORDER BY p) FROM unnest(c.positions) part,
@@ -57,7 +57,8 @@ SELECT c.id, c.batch, c.attempt, c.doubtful, a.version, k.recipients,
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Positions that are this process' to deal with. `attempt` counts tries begun before; `doubtful` if one of them
-    may have arrived; `version` is the tenant's suppression version that the claim saw."""
+    may have arrived; `version` is the tenant's suppression version that the claim saw; `for_sending` unless it is made
+    to end them without a call."""
 
     id: int
     run: bytes
@@ -67,6 +68,7 @@ class Claim:
     doubtful: bool
     version: int
     recipients: bytes
+    for_sending: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,18 @@ class OutcomeRow:
     final_at: datetime.datetime
 
 
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One attempt that did not end its message, in the order of the table's columns behind run and batch."""
+
+    position: int
+    attempt: int
+    kind: str
+    code: int
+    reason: str
+    at: datetime.datetime
+
+
 OUTCOME_COLUMNS = (
     "run",
     "batch",
@@ -109,6 +123,9 @@ OUTCOME_COLUMNS = (
     "repeated",
     "final_at",
 )
+
+
+ATTEMPT_COLUMNS = ("run", "batch", "position", "attempt", "kind", "code", "reason", "at")
 
 
 async def claim(tx: Transaction, run: bytes, *, purpose: str, owner: str, most: int) -> Claim | None:
@@ -130,8 +147,16 @@ async def claim(tx: Transaction, run: bytes, *, purpose: str, owner: str, most: 
     )
 
 
-async def settle(tx: Transaction, claim: Claim, *, outcomes: Sequence[OutcomeRow], back: Sequence[GiveBack]) -> bool:
-    """Delete the claim, give back what is not final, store what is. False where the claim was not there: fenced."""
+async def settle(
+    tx: Transaction,
+    claim: Claim,
+    *,
+    outcomes: Sequence[OutcomeRow],
+    back: Sequence[GiveBack],
+    attempts: Sequence[AttemptRow] = (),
+) -> bool:
+    """Delete the claim, give back what is not final, store what is, and the attempts that ended nothing. False where
+    the claim was not there: fenced."""
     mine = await tx.raw.fetchval(
         """WITH mine AS (DELETE FROM claim WHERE id = $1 RETURNING run, batch),
                 back AS (INSERT INTO due (run, batch, positions, due_at, attempt, doubtful)
@@ -167,11 +192,22 @@ async def settle(tx: Transaction, claim: Claim, *, outcomes: Sequence[OutcomeRow
                 for row in outcomes
             ],
         )
+    if mine and attempts:
+        await tx.raw.copy_records_to_table(
+            "attempt",
+            columns=ATTEMPT_COLUMNS,
+            records=[
+                (claim.run, claim.batch, row.position, row.attempt, row.kind, row.code, row.reason, row.at)
+                for row in attempts
+            ],
+        )
     return bool(mine)
 
 
-async def store_late(tx: Transaction, claim: Claim, rows: Sequence[OutcomeRow], ranks: Sequence[int]) -> None:
-    """Keep answers that came after the claim was taken over, and let them correct an outcome of lower rank."""
+async def store_late(
+    tx: Transaction, run: bytes, *, batch: int, rows: Sequence[OutcomeRow], ranks: Sequence[int]
+) -> None:
+    """Keep answers that came after their claim was taken over; of two about one message, that of the higher rank."""
     columns = (
         [row.position for row in rows],
         [row.state for row in rows],
@@ -188,8 +224,8 @@ async def store_late(tx: Transaction, claim: Claim, rows: Sequence[OutcomeRow], 
               SET state = excluded.state, rank = excluded.rank, reason = excluded.reason, code = excluded.code,
                   answered_at = excluded.answered_at
             WHERE late_outcome.rank < excluded.rank""",
-        claim.run,
-        claim.batch,
+        run,
+        batch,
         *columns,
     )
 
@@ -203,33 +239,36 @@ async def owners_of_claims(tx: Transaction, *, other_than: str) -> list[tuple[st
     return [(row["owner"], row["over"]) for row in rows]
 
 
-async def take_over(tx: Transaction, owner: str) -> int:
-    """Make everything that a dead owner had claimed due again: it may have been sent. Answers how many claims."""
-    return int(
-        await tx.raw.fetchval(
-            """WITH gone AS (DELETE FROM claim WHERE owner = $1 RETURNING run, batch, positions, attempt),
-                    back AS (INSERT INTO due (run, batch, positions, due_at, attempt, doubtful)
-                             SELECT run, batch, positions, clock_timestamp(), attempt + 1, true FROM gone)
-               SELECT count(*) FROM gone""",
-            owner,
-        )
+async def claims_of(tx: Transaction, owner: str) -> list[int]:
+    """The ids of the claims that the owner holds by the table."""
+    return [row["id"] for row in await tx.raw.fetch("SELECT id FROM claim WHERE owner = $1 ORDER BY id", owner)]
+
+
+async def read_claim(tx: Transaction, claim: int) -> Claim | None:
+    """The claim, if nobody has recorded it or taken it over."""
+    row = await tx.raw.fetchrow(
+        """SELECT c.id, c.run, c.batch, c.attempt, c.doubtful, c.for_sending, k.recipients,
+                  (SELECT array_agg(p ORDER BY p) FROM unnest(c.positions) part,
+                          generate_series(lower(part), upper(part) - 1) p) AS positions
+             FROM claim c JOIN chunk k ON k.run = c.run AND k.batch = c.batch WHERE c.id = $1""",
+        claim,
     )
+    return None if row is None else Claim(version=0, **row)
 
 
-async def my_claims(tx: Transaction, owner: str) -> list[int]:
-    """The ids of the claims that this process holds by the table."""
-    return [row["id"] for row in await tx.raw.fetch("SELECT id FROM claim WHERE owner = $1", owner)]
+async def existing_claims(tx: Transaction, claims: Sequence[int]) -> set[int]:
+    """Which of these claims are there, whoever holds them."""
+    return {row["id"] for row in await tx.raw.fetch("SELECT id FROM claim WHERE id = ANY($1::bigint[])", list(claims))}
 
 
-async def release(tx: Transaction, claims: Sequence[int], *, doubtful: bool) -> None:
-    """Give back claims of this process that it does not carry out; `doubtful` if some of them may have been sent."""
+async def release(tx: Transaction, claims: Sequence[int]) -> None:
+    """Give back claims of this process that it never began to carry out."""
     await tx.raw.execute(
         """WITH gone AS (DELETE FROM claim WHERE id = ANY($1::bigint[])
                          RETURNING run, batch, positions, attempt, doubtful)
            INSERT INTO due (run, batch, positions, due_at, attempt, doubtful)
-           SELECT run, batch, positions, clock_timestamp(), attempt, doubtful OR $2 FROM gone""",
+           SELECT run, batch, positions, clock_timestamp(), attempt, doubtful FROM gone""",
         list(claims),
-        doubtful,
     )
 
 
@@ -238,16 +277,22 @@ async def renew_leases(tx: Transaction, owner: str) -> None:
     await tx.raw.execute("UPDATE claim SET lease_until = clock_timestamp() + $2 WHERE owner = $1", owner, LEASE)
 
 
-async def correct_by_late(tx: Transaction, run: bytes, ranks: dict[int, int]) -> None:
-    """Let every late answer of higher rank than its outcome correct it; before a run's totals are counted."""
-    await tx.raw.execute(
-        """UPDATE outcome o SET state = l.state, reason = l.reason, code = l.code, final_at = l.answered_at
-             FROM late_outcome l, unnest($2::smallint[], $3::smallint[]) AS rank(state, value)
-            WHERE o.run = $1 AND l.run = o.run AND l.batch = o.batch AND l.position = o.position
-              AND rank.state = o.state AND rank.value < l.rank""",
-        run,
-        list(ranks),
-        list(ranks.values()),
+async def correct_by_late(tx: Transaction, run: bytes, ranks: dict[int, int], batch: int | None) -> int:
+    """Let every late answer of higher rank than its outcome correct it, in one batch or in all; answers how many."""
+    return int(
+        await tx.raw.fetchval(
+            """WITH corrected AS (
+                   UPDATE outcome o SET state = l.state, reason = l.reason, code = l.code, final_at = l.answered_at
+                     FROM late_outcome l, unnest($2::smallint[], $3::smallint[]) AS rank(state, value)
+                    WHERE o.run = $1 AND l.run = o.run AND l.batch = o.batch AND l.position = o.position
+                      AND ($4::int IS NULL OR l.batch = $4) AND rank.state = o.state AND rank.value < l.rank
+                   RETURNING 1)
+               SELECT count(*) FROM corrected""",
+            run,
+            list(ranks),
+            list(ranks.values()),
+            batch,
+        )
     )
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import structlog
 
 from services import topics
-from services.delivery import claim_repository, messages, run_repository
-from services.message_states import RANKS
+from services.delivery import claim_repository, late_truth, messages, run_repository
 from services.runtime import outbox
 from services.runtime.database import Database, Transaction
 
@@ -34,7 +33,7 @@ class Completion:
         row = await run_repository.complete(tx, run)
         if row is None:
             return False
-        await claim_repository.correct_by_late(tx, run, {int(state): rank for state, rank in RANKS.items()})
+        await late_truth.correct(tx, run)
         counts = await claim_repository.counts(tx, [run])
         total = await tx.raw.fetchval("SELECT messages FROM total WHERE run = $1", run)
         if sum(counts.values()) != total:

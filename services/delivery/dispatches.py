@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import cast
 
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
 
 from services.delivery import run_repository
+from services.delivery.domain.channels import UnknownPolicy
 from services.delivery.domain.links import Links, RunLinks
 from services.delivery.domain.message_identity import message_id
-from services.delivery.messages import RecipientColumns
+from services.delivery.messages import RecipientColumns, unknown_policy
 from services.delivery.payloads import PushPayload
 from services.delivery.run_repository import RunRow
-from services.delivery.senders.sender import Message, Sender
+from services.delivery.senders.sender import Answer, Journal, JournallingSender, Message, Sender
 from services.delivery.senders.vapid import VapidSigner
 from services.delivery.senders.web_push import PushAddress, WebPushSender
 from services.delivery.settings import DeliverySettings
@@ -31,9 +33,25 @@ class Dispatch:
 
     run: RunRow
     identity_run: bytes
+    policy: UnknownPolicy
     payload: PushPayload
     links: RunLinks
     sender: Sender
+
+    async def send(
+        self,
+        batch: int,
+        recipients: RecipientColumns,
+        positions: Sequence[int],
+        *,
+        may_start: Callable[[], bool],
+        journal: Journal | None,
+    ) -> list[Answer]:
+        """Send the messages of these positions of a batch; `journal` is there where one of them needs it."""
+        messages = self.messages(batch, recipients, positions)
+        if journal is None:
+            return await self.sender.send(messages, may_start=may_start)
+        return await cast(JournallingSender, self.sender).send(messages, may_start=may_start, journal=journal)
 
     def messages(self, batch: int, recipients: RecipientColumns, positions: Sequence[int]) -> list[Message]:
         """The messages of these positions of a batch."""
@@ -91,6 +109,7 @@ class Dispatches:
         return Dispatch(
             run=row,
             identity_run=started.identity_run,
+            policy=unknown_policy(row.fact),
             payload=PushPayload(
                 campaign=row.campaign, content=started.push_content, public_url=self._settings.public_url
             ),

@@ -15,9 +15,11 @@ from services.delivery import claim_repository, run_repository
 from services.delivery.claim_repository import TO_CANCEL, TO_EXPIRE, Claim
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatches
-from services.delivery.messages import RecipientColumns
+from services.delivery.journal import Journals
+from services.delivery.messages import RecipientColumns, unknown_policy
 from services.delivery.owners import Owner, Owners
 from services.delivery.recording import Record, Recorder
+from services.delivery.run_repository import RunRow
 from services.delivery.worker import Worker
 from services.message_states import MessageState
 from services.runtime import metrics
@@ -30,17 +32,19 @@ log = structlog.get_logger()
 
 ROUND_SECONDS = 2.0
 RENEW_SECONDS = 5.0
+LEASE_GRACE = 2 * RENEW_SECONDS  # after a restart of PostgreSQL, the living renew before anybody judges
 SWEEP_SIZE = 2000
 
 
-async def _by_itself(run: bytes, work: Awaitable[object]) -> None:
-    """Whatever is wrong with one run, the others are looked after."""
+async def _by_itself(what: bytes | int, work: Awaitable[object]) -> None:
+    """Whatever is wrong with one run, or one claim, the others are looked after."""
     try:
         await work
     except Unavailable:
         raise
     except Exception:
-        log.exception("a run could not be looked after", run=run.hex())
+        name = what.hex() if isinstance(what, bytes) else what
+        log.exception("a run or a claim could not be looked after", which=name)
 
 
 class Janitor:
@@ -52,6 +56,7 @@ class Janitor:
         database: Database,
         clock: Clock,
         owners: Owners,
+        journals: Journals,
         worker: Worker,
         dispatches: Dispatches,
         recorder: Recorder,
@@ -61,12 +66,14 @@ class Janitor:
         self._database = database
         self._clock = clock
         self._owners = owners
+        self._journals = journals
         self._worker = worker
         self._dispatches = dispatches
         self._recorder = recorder
         self._completion = completion
         self._wake = wake
         self._unknown: dict[int, float] = {}  # claim → when it was first seen without anybody knowing it
+        self._over: dict[str, float] = {}  # owner → when all its leases were first seen to have run out
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -112,6 +119,7 @@ class Janitor:
     async def _round(self) -> None:
         await self._take_over_the_dead()
         await self._release_the_forgotten()
+        await self._remove_old_journals()
         for run, cancelled in await self._database.transaction(run_repository.runs_to_sweep):
             await _by_itself(run, self._sweep(run, cancelled=cancelled))
         for run in await self._database.transaction(run_repository.runs_at_rest):
@@ -121,37 +129,72 @@ class Janitor:
         async def others(tx: Transaction) -> list[tuple[str, bool]]:
             return await claim_repository.owners_of_claims(tx, other_than=str(self._owners.me))
 
-        for name, lease_over in await self._database.transaction(others):
-            if not self._owners.is_dead(Owner.parse(name), lease_over=lease_over):
-                continue
+        held = await self._database.transaction(others)
+        now = self._clock.boot_seconds()
+        self._over = {name: self._over.get(name, now) for name, lease_over in held if lease_over}
+        for name, _ in held:
+            lease_over = now - self._over.get(name, now) >= LEASE_GRACE
+            owner = Owner.parse(name)
+            if self._owners.is_dead(owner, lease_over=name in self._over and lease_over):
+                await self._take_over(owner)
 
-            async def take(tx: Transaction, name: str = name) -> int:
-                taken = await claim_repository.take_over(tx, name)
-                await run_repository.wake_workers(tx)
-                return taken
+    async def _take_over(self, owner: Owner) -> None:
+        claims = await self._database.transaction(lambda tx: claim_repository.claims_of(tx, str(owner)))
+        for claim in claims:
+            await _by_itself(claim, self._take_over_claim(owner, claim))
+        metrics.CLAIMS_TAKEN.inc(len(claims))
+        log.warning("claims of a dead process were taken over", owner=str(owner), claims=len(claims))
 
-            taken = await self._database.transaction(take)
-            metrics.CLAIMS_TAKEN.inc(taken)
-            log.warning("claims of a dead process are due again", owner=name, claims=taken)
+    async def _take_over_claim(self, owner: Owner, claim_id: int) -> None:
+        """Whatever the owner's journal says became of it is recorded for it; the rest is due again, or in doubt."""
+
+        async def read(tx: Transaction) -> tuple[Claim, RunRow] | None:
+            claim = await claim_repository.read_claim(tx, claim_id)
+            run = None if claim is None else await run_repository.find_run(tx, claim.run)
+            return None if claim is None or run is None else (claim, run)
+
+        found = await self._database.transaction(read)
+        if found is None:
+            return
+        claim, run = found
+        record = Record(claim=claim, run=run, policy=unknown_policy(run.fact), is_mine=False)
+        trail = self._journals.read(owner, claim_id)
+        record.take_over(RecipientColumns(claim.recipients), trail, now=self._clock.now().timestamp())
+        await self._recorder.store(record)
+        self._journals.remove(owner, claim_id)
+        await self._database.transaction(run_repository.wake_workers)
 
     async def _release_the_forgotten(self) -> None:
         """A claim of mine that I do not know had its COMMIT's answer lost; seen for a while, nobody will begin it."""
-        held = await self._database.transaction(lambda tx: claim_repository.my_claims(tx, str(self._owners.me)))
+        held = await self._database.transaction(lambda tx: claim_repository.claims_of(tx, str(self._owners.me)))
         now = self._clock.boot_seconds()
         self._unknown = {claim: self._unknown.get(claim, now) for claim in set(held) - self._worker.claims}
-        forgotten = [claim for claim, since in self._unknown.items() if now - since >= ROUND_SECONDS]
+        forgotten = {claim for claim, since in self._unknown.items() if now - since >= ROUND_SECONDS}
         if not forgotten:
             return
         broken = self._worker.broken.intersection(forgotten)
 
         async def work(tx: Transaction) -> None:
-            await claim_repository.release(tx, sorted(set(forgotten) - broken), doubtful=False)
-            await claim_repository.release(tx, sorted(broken), doubtful=True)
+            await claim_repository.release(tx, sorted(forgotten - broken))
             await run_repository.wake_workers(tx)
 
         await self._database.transaction(work)
+        for claim in broken:  # calls may have been made
+            await _by_itself(claim, self._take_over_claim(self._owners.me, claim))
         self._worker.broken.difference_update(broken)
         log.warning("claims that nobody remembered are due again", claims=len(forgotten))
+
+    async def _remove_old_journals(self) -> None:
+        """Those whose process died between its record's commit and their removal."""
+        left = self._journals.left_behind()
+        if not left:
+            return
+        claims = await self._database.transaction(
+            lambda tx: claim_repository.existing_claims(tx, [claim for _, claim in left])
+        )
+        for start, claim in left:
+            if claim not in claims and self._owners.is_over(start):
+                self._journals.remove_left_behind(start, claim)
 
     async def _sweep(self, run: bytes, *, cancelled: bool) -> None:
         """Everything due becomes CANCELLED or EXPIRED, by the same claim and record as everything else."""
@@ -161,7 +204,7 @@ class Janitor:
             claim = await self._claim_to_end(run, TO_CANCEL if cancelled else TO_EXPIRE)
             if claim is None:
                 break
-            record = Record(claim=claim, run=dispatch.run)
+            record = Record(claim=claim, run=dispatch.run, policy=dispatch.policy)
             reason = "CAMPAIGN_CANCELLED" if cancelled else "RUN_EXPIRED"
             record.end(RecipientColumns(claim.recipients), claim.positions, state, reason, self._clock.now())
             await self._recorder.store(record)

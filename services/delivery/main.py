@@ -26,6 +26,7 @@ from services.delivery.domain.links import Links
 from services.delivery.feed_api import OutcomeFeed
 from services.delivery.grpc_api import ControlApi, DeliveryApi
 from services.delivery.janitor import Janitor
+from services.delivery.journal import Journals
 from services.delivery.owners import Owners
 from services.delivery.provider_accounts import ProviderAccounts
 from services.delivery.provider_accounts_api import ProviderAccountsApi
@@ -69,6 +70,7 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
     keys = VapidKeys(database=database, encryption_key=settings.encryption_key)
     accounts = ProviderAccounts(database=database, seal=Seal(settings.encryption_key), clock=clock)
     links = Links(settings.encryption_key)
+    journals = Journals(owners.directory, owners.me)
     dispatches = Dispatches(database=database, settings=settings, keys=keys, links=links)
     recorder = Recorder(database=database, clock=clock)
     completion = Completion(database)
@@ -76,6 +78,7 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
         database=database,
         clock=clock,
         owners=owners,
+        journals=journals,
         authorisations=Authorisations(database=database, clock=clock),
         dispatches=dispatches,
         recorder=recorder,
@@ -88,6 +91,7 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
         database=database,
         clock=clock,
         owners=owners,
+        journals=journals,
         worker=worker,
         dispatches=dispatches,
         recorder=recorder,

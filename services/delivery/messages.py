@@ -6,17 +6,20 @@ Never decides anything.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from carillon.campaigns.v1.campaigns_pb2 import UNKNOWN_POLICY_RETRY
 from carillon.delivery.v1.delivery_pb2 import StateCounts
 from carillon.events.v1.audience_batches_pb2 import Recipients
+from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
 from carillon.events.v1.endpoint_retired_pb2 import EndpointsRetired
 from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
 from carillon.events.v1.message_receipts_pb2 import ReceiptBatch
 from carillon.events.v1.run_ended_pb2 import RunEnded
 
 from services.delivery.claim_repository import OutcomeRow
+from services.delivery.domain.channels import UnknownPolicy
 from services.message_states import MessageState
 from services.runtime.ids import SIZE
 
@@ -44,6 +47,10 @@ class RecipientColumns:
         """The endpoint's id, empty where the channel has none."""
         return self._endpoints[position * SIZE : (position + 1) * SIZE]
 
+    def has_any(self, channels: Collection[int]) -> bool:
+        """Whether any position of the chunk goes one of these ways."""
+        return any(channel in channels for channel in set(self._channels))
+
     def channel(self, position: int) -> int:
         """carillon.segments.v1.Channel."""
         return self._channels[position if len(self._channels) > 1 else 0]
@@ -62,6 +69,12 @@ class RecipientColumns:
             self._p256dh[position * P256DH_SIZE : (position + 1) * P256DH_SIZE],
             self._auths[position * AUTH_SIZE : (position + 1) * AUTH_SIZE],
         )
+
+
+def unknown_policy(fact: bytes) -> UnknownPolicy:
+    """What the run, announced by this serialized CampaignLifecycle, says of attempts without an answer."""
+    said = CampaignLifecycle.FromString(fact).run_started.unknown_policy
+    return UnknownPolicy.RETRY if said == UNKNOWN_POLICY_RETRY else UnknownPolicy.PARK
 
 
 def milliseconds(instant: datetime.datetime) -> int:
@@ -115,13 +128,14 @@ def counted(counts: StateCounts) -> dict[int, int]:
 
 
 def run_ended(run: bytes, row: Any, counts: Mapping[int, int]) -> RunEnded:
-    """The fact that a run ended; `row` is what completing it returned."""
+    """The fact that a run ended, or of its numbers' correction; `row` is what completing or correcting it returned."""
     event = RunEnded(
         tenant=row["tenant"],
         campaign=row["campaign"],
         run=run,
         state=row["state"],
         counts=state_counts(counts),
+        correction=row["corrections"],
     )
     event.end_time.FromDatetime(row["ended_at"])
     return event

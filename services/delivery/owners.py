@@ -38,11 +38,11 @@ class Owners:
     """This process' own name and lock, and the question whether another's is still held."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         boot = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown-boot"
         self.me = Owner(machine=_machine(directory / "machine-id"), boot=boot, start=secrets.token_hex(8))
-        self._lock = os.open(self._path(self.me), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._lock = os.open(self._path(self.me.start), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def is_dead(self, owner: Owner, *, lease_over: bool) -> bool:
@@ -57,15 +57,19 @@ class Owners:
             return lease_over
         if owner.boot != self.me.boot:
             return True
-        return self._lock_is_free(self._path(owner))
+        return self._lock_is_free(self._path(owner.start))
+
+    def is_over(self, start: str) -> bool:
+        """Whether a process of this machine, known by its start alone, has ended."""
+        return start != self.me.start and self._lock_is_free(self._path(start))
 
     def close(self) -> None:
         """Give the lock up: what this process still holds is for others to take."""
-        self._path(self.me).unlink(missing_ok=True)
+        self._path(self.me.start).unlink(missing_ok=True)
         os.close(self._lock)
 
-    def _path(self, owner: Owner) -> Path:
-        return self._directory / f"{owner.start}.lock"
+    def _path(self, start: str) -> Path:
+        return self.directory / f"{start}.lock"
 
     def _lock_is_free(self, path: Path) -> bool:
         try:

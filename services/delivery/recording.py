@@ -16,14 +16,16 @@ from dataclasses import dataclass, field
 import structlog
 
 from services import topics
-from services.delivery import claim_repository, messages
-from services.delivery.claim_repository import Claim, GiveBack, OutcomeRow
+from services.delivery import claim_repository, late_truth, messages, suppression_repository
+from services.delivery.claim_repository import AttemptRow, Claim, GiveBack, OutcomeRow
+from services.delivery.domain.channels import WITHOUT_KEYS, Channel, UnknownPolicy, parks
 from services.delivery.domain.positions import spell_positions
-from services.delivery.domain.verdicts import Again, Final, judge
+from services.delivery.domain.verdicts import NO_ANSWER, Again, Final, judge, unsent
+from services.delivery.journal import Trail
 from services.delivery.messages import RecipientColumns
 from services.delivery.run_repository import RunRow
 from services.delivery.senders.sender import Answer, AnswerKind
-from services.message_states import RANKS, MessageState
+from services.message_states import MessageState
 from services.runtime import metrics, outbox
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
@@ -36,13 +38,17 @@ TRY_AGAIN_SECONDS = 0.5
 
 @dataclass(slots=True)
 class Record:
-    """What became of a claim's positions."""
+    """What became of a claim's positions; `policy` is the run's."""
 
     claim: Claim
     run: RunRow
+    policy: UnknownPolicy
+    is_mine: bool = True  # whether this process made the attempts
     outcomes: list[OutcomeRow] = field(default_factory=list)
+    attempts: list[AttemptRow] = field(default_factory=list)
     again: dict[tuple[float, int, bool], list[int]] = field(default_factory=dict)
-    retired: list[bytes] = field(default_factory=list)
+    retired: list[bytes] = field(default_factory=list)  # browsers' subscriptions
+    dead_addresses: list[str] = field(default_factory=list)  # of emails
 
     def end(
         self,
@@ -52,22 +58,49 @@ class Record:
         reason: str,
         at: datetime.datetime,
     ) -> None:
-        """These positions end without a call."""
+        """These positions end without a call; what an earlier try left in doubt stays in doubt."""
+        final = unsent(state, reason, doubtful=self.claim.doubtful)
         for position in positions:
-            self._final(recipients, position, Final(state, reason), code=0, attempts=self.claim.attempt, at=at)
+            self._final(recipients, position, final, code=0, attempts=self.claim.attempt, at=at)
 
     def judge(self, recipients: RecipientColumns, answers: Sequence[Answer]) -> None:
         """Take each answer for what it means."""
+        claim, chance = self.claim, random.random  # looked up once: this is every message's way
         for answer in answers:
-            verdict = judge(answer, attempt=self.claim.attempt, doubtful=self.claim.doubtful, chance=random.random())
+            verdict = judge(
+                answer,
+                attempt=claim.attempt,
+                doubtful=claim.doubtful,
+                parks=answer.kind is AnswerKind.UNANSWERED and parks(recipients.channel(answer.position), self.policy),
+                chance=chance(),
+            )
             if isinstance(verdict, Again):
-                key = (verdict.seconds, verdict.attempt, verdict.doubtful)
-                self.again.setdefault(key, []).append(answer.position)
+                self._again(answer, verdict)
                 continue
             at = datetime.datetime.fromtimestamp(answer.at, datetime.UTC)
-            self._final(recipients, answer.position, verdict, code=answer.code, attempts=self.claim.attempt + 1, at=at)
+            self._final(recipients, answer.position, verdict, code=answer.code, attempts=claim.attempt + 1, at=at)
             if answer.kind is AnswerKind.RETIRED:
-                self.retired.append(recipients.endpoint(answer.position))
+                self._retire(recipients, answer.position)
+
+    def take_over(self, recipients: RecipientColumns, trail: Trail, *, now: float) -> None:
+        """What becomes of the positions of somebody who will never record them; `trail` is the journal's."""
+        if not self.claim.for_sending:  # nothing was ever going to be called
+            self._untouched(self.claim.positions)
+            return
+        answers = [
+            trail.answer(position, now=now)
+            if recipients.channel(position) in WITHOUT_KEYS
+            else Answer(position, AnswerKind.UNANSWERED, 0, NO_ANSWER, now)
+            for position in self.claim.positions
+        ]
+        self.judge(recipients, [answer for answer in answers if answer.kind is not AnswerKind.UNANSWERED])
+        unanswered = [answer for answer in answers if answer.kind is AnswerKind.UNANSWERED]
+        parked = [answer for answer in unanswered if parks(recipients.channel(answer.position), self.policy)]
+        self.judge(recipients, parked)
+        at_once = Again(0.0, self.claim.attempt + 1, doubtful=True)  # a death is no reason to back off
+        for answer in unanswered:
+            if not parks(recipients.channel(answer.position), self.policy):
+                self._again(answer, at_once)
 
     def give_back(self, now: datetime.datetime) -> list[GiveBack]:
         """The rows of what is due again."""
@@ -80,6 +113,24 @@ class Record:
             )
             for (seconds, attempt, doubtful), positions in self.again.items()
         ]
+
+    def _untouched(self, positions: Sequence[int]) -> None:
+        self.again.setdefault((0.0, self.claim.attempt, self.claim.doubtful), []).extend(positions)
+
+    def _again(self, answer: Answer, verdict: Again) -> None:
+        self.again.setdefault((verdict.seconds, verdict.attempt, verdict.doubtful), []).append(answer.position)
+        if answer.kind is AnswerKind.NOT_STARTED:
+            return
+        at = datetime.datetime.fromtimestamp(answer.at, datetime.UTC)
+        self.attempts.append(
+            AttemptRow(answer.position, verdict.attempt, answer.kind.value, answer.code, answer.reason, at)
+        )
+
+    def _retire(self, recipients: RecipientColumns, position: int) -> None:
+        if recipients.channel(position) == Channel.PUSH:
+            self.retired.append(recipients.endpoint(position))
+        elif recipients.channel(position) == Channel.EMAIL:
+            self.dead_addresses.append(recipients.address(position))
 
     def _final(
         self,
@@ -126,17 +177,30 @@ class Recorder:
         if mine:
             for state, count in Counter(row.state for row in record.outcomes).items():
                 metrics.MESSAGES.labels(state=MessageState(state).name).inc(count)
-        else:
+        elif record.is_mine:
             metrics.CLAIMS_LOST.inc()
             log.info("a claim was gone; its answers are kept as late truth", claim=record.claim.id)
         return mine
 
     async def _settle(self, tx: Transaction, record: Record) -> bool:
         claim, run, now = record.claim, record.run, self._clock.now()
-        mine = await claim_repository.settle(tx, claim, outcomes=record.outcomes, back=record.give_back(now))
+        mine = await claim_repository.settle(
+            tx, claim, outcomes=record.outcomes, back=record.give_back(now), attempts=record.attempts
+        )
         if not mine:
-            await self._keep_as_late(tx, record)
+            if record.is_mine:  # my attempts are true whoever holds the claim now, or had been recorded unheard
+                event_id = b"late:%d" % claim.id
+                await late_truth.learn(tx, run, batch=claim.batch, rows=record.outcomes, event_id=event_id)
             return False
+        if record.dead_addresses:
+            await suppression_repository.suppress_addresses(
+                tx,
+                tenant=run.tenant,
+                project=run.project,
+                channel=Channel.EMAIL,
+                addresses=record.dead_addresses,
+                reason=suppression_repository.HARD_BOUNCE,
+            )
         if record.outcomes:
             await outbox.publish(
                 tx,
@@ -156,9 +220,3 @@ class Recorder:
                 event_id=b"retired:%d" % claim.id,
             )
         return True
-
-    async def _keep_as_late(self, tx: Transaction, record: Record) -> None:
-        """An attempt that succeeded is true whoever holds the claim now; a refusal is not ours to report any more."""
-        rows = [row for row in record.outcomes if row.state == MessageState.SENT]
-        ranks = [RANKS[MessageState(row.state)] for row in rows]
-        await claim_repository.store_late(tx, record.claim, rows, ranks)

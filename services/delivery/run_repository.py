@@ -171,12 +171,28 @@ async def complete(tx: Transaction, run: bytes) -> Any:
               AND NOT EXISTS (SELECT FROM claim WHERE run = r.id)
               AND (SELECT messages FROM total WHERE run = r.id)
                   = (SELECT coalesce(sum(size), 0) FROM chunk WHERE run = r.id)
-        RETURNING r.tenant, r.campaign, r.state, r.ended_at""",
+        RETURNING r.tenant, r.campaign, r.state, r.ended_at, r.corrections""",
         run,
         SENDING,
         COMPLETED,
         CANCELLED,
         STOPPED,
+    )
+
+
+async def lock_run(tx: Transaction, run: bytes) -> bool:
+    """Keep the run from ending, or its end from being corrected, until this transaction is over; whether it has ended
+    already."""
+    state = await tx.raw.fetchval("SELECT state FROM run WHERE id = $1 FOR NO KEY UPDATE", run)
+    return bool(state != SENDING)
+
+
+async def count_correction(tx: Transaction, run: bytes) -> Any:
+    """The ended run's numbers change once more; its row."""
+    return await tx.raw.fetchrow(
+        """UPDATE run SET corrections = corrections + 1, corrected_at = clock_timestamp() WHERE id = $1
+        RETURNING tenant, campaign, state, ended_at, corrections""",
+        run,
     )
 
 

@@ -21,6 +21,8 @@ run = sa.Table(
     sa.Column("expires_at", INSTANT, nullable=False),
     sa.Column("ended_at", INSTANT),
     sa.Column("ended_fact", BYTEA),
+    sa.Column("corrections", sa.Integer, nullable=False, server_default="0"),  # of its numbers, since it ended
+    sa.Column("corrected_at", INSTANT),
 )
 # How large a run's audience is; may come before the run itself.
 total = sa.Table(
@@ -100,6 +102,7 @@ claim = sa.Table(
     sa.Column("lease_until", INSTANT, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("doubtful", sa.Boolean, nullable=False),
+    sa.Column("for_sending", sa.Boolean, nullable=False, server_default=sa.true()),
 )
 outcome = sa.Table(
     "outcome",
@@ -116,6 +119,20 @@ outcome = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("repeated", sa.Boolean, nullable=False),
     sa.Column("final_at", INSTANT, nullable=False),
+)
+# Attempts that did not end their message; of one that did, the outcome tells. `attempt` counts from 1.
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("run", BYTEA, nullable=False),
+    sa.Column("batch", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("code", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", INSTANT, nullable=False),
+    sa.Index("attempt_of_message", "run", "batch", "position"),
 )
 # Answers that came after another process had taken the claim over.
 late_outcome = sa.Table(

@@ -6,7 +6,10 @@ Never sends without a committed claim and a fresh authorisation.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -15,12 +18,14 @@ from services.delivery.authorisation import Authorisations
 from services.delivery.claim_repository import TO_SEND, Claim
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatch, Dispatches
+from services.delivery.domain.channels import WITHOUT_KEYS
 from services.delivery.domain.pace import Pace
 from services.delivery.exclusion import excluded
+from services.delivery.journal import Journals
 from services.delivery.messages import RecipientColumns
 from services.delivery.owners import Owners
 from services.delivery.recording import Record, Recorder
-from services.delivery.senders.sender import AnswerKind
+from services.delivery.senders.sender import Answer, AnswerKind
 from services.message_states import MessageState
 from services.runtime import metrics
 from services.runtime.background import run_in_background
@@ -32,7 +37,18 @@ log = structlog.get_logger()
 
 LONGEST_SLEEP = 5.0
 PUSH = "push"
+JOURNAL_UNWRITABLE = "JOURNAL_UNWRITABLE"
 REMEMBERED = 64
+
+
+def _backing_off(answers: Sequence[Answer]) -> list[Answer]:
+    """What did not start for want of a journal is not due at once: the disk may be full for a while."""
+    return [
+        replace(answer, kind=AnswerKind.RETRY, reason=JOURNAL_UNWRITABLE)
+        if answer.kind is AnswerKind.NOT_STARTED
+        else answer
+        for answer in answers
+    ]
 
 
 class Worker:
@@ -44,6 +60,7 @@ class Worker:
         database: Database,
         clock: Clock,
         owners: Owners,
+        journals: Journals,
         authorisations: Authorisations,
         dispatches: Dispatches,
         recorder: Recorder,
@@ -54,7 +71,8 @@ class Worker:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._owner = str(owners.me)
+        self._owner = owners.me
+        self._journals = journals
         self._authorisations = authorisations
         self._dispatches = dispatches
         self._recorder = recorder
@@ -123,7 +141,7 @@ class Worker:
         most = self._pace(run).claim_size
 
         async def work(tx: Transaction) -> Claim | None:
-            return await claim_repository.claim(tx, run, purpose=TO_SEND, owner=self._owner, most=most)
+            return await claim_repository.claim(tx, run, purpose=TO_SEND, owner=str(self._owner), most=most)
 
         claim = await self._database.transaction(work)
         if claim is None:
@@ -149,14 +167,14 @@ class Worker:
     async def _carry_out(self, claim: Claim, since: float) -> None:
         dispatch = await self._dispatches.of(claim.run)
         recipients = RecipientColumns(claim.recipients)
-        record = Record(claim=claim, run=dispatch.run)
+        record = Record(claim=claim, run=dispatch.run, policy=dispatch.policy)
         wanted = await self._exclude(claim, dispatch, recipients, record)
         authorisation = self._authorisations.of(claim.run, since=since, version=claim.version)
         may_start = authorisation.asker(
             version=claim.version, people=lambda: {recipients.person(position) for position in wanted}
         )
         began = self._clock.boot_seconds()
-        answers = await dispatch.sender.send(dispatch.messages(claim.batch, recipients, wanted), may_start=may_start)
+        answers = await self._send(claim, dispatch, recipients, wanted, may_start)
         kinds = Counter(answer.kind for answer in answers)
         for kind, count in kinds.items():
             metrics.PROVIDER_ANSWERS.labels(channel=PUSH, kind=kind.value).inc(count)
@@ -164,10 +182,34 @@ class Worker:
         self._pace(claim.run).observe(answered=called, seconds=self._clock.boot_seconds() - began)
         record.judge(recipients, answers)
         await self._recorder.store(record)
+        if recipients.has_any(WITHOUT_KEYS):
+            self._journals.remove(self._owner, claim.id)
         try:
             await self._completion.attempt(claim.run)
         except Unavailable:
             log.info("the janitor will see whether the run is at rest", run=claim.run.hex())
+
+    async def _send(
+        self,
+        claim: Claim,
+        dispatch: Dispatch,
+        recipients: RecipientColumns,
+        wanted: Sequence[int],
+        may_start: Callable[[], bool],
+    ) -> list[Answer]:
+        """Every attempt is written down where a provider without keys is among them."""
+        if not recipients.has_any(WITHOUT_KEYS):
+            return await dispatch.send(claim.batch, recipients, wanted, may_start=may_start, journal=None)
+        try:
+            journal = self._journals.open(claim.id)
+        except OSError as error:
+            log.error("no attempt can be written down, so none is made", claim=claim.id, problem=str(error))
+            return _backing_off([Answer(position, AnswerKind.NOT_STARTED, 0, "", time.time()) for position in wanted])
+        try:
+            answers = await dispatch.send(claim.batch, recipients, wanted, may_start=may_start, journal=journal)
+        finally:
+            journal.close()
+        return _backing_off(answers) if journal.failed else answers
 
     async def _exclude(
         self, claim: Claim, dispatch: Dispatch, recipients: RecipientColumns, record: Record

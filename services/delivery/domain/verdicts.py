@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from services.delivery.senders.sender import Answer, AnswerKind
 from services.message_states import MessageState
 
+NO_ANSWER = "NO_ANSWER"
 FIRST_BACK_OFF = 1.0
 LONGEST_BACK_OFF = 300.0
 LONGEST_RETRY_AFTER = 3600.0
@@ -33,19 +34,27 @@ class Again:
     doubtful: bool
 
 
-def judge(answer: Answer, *, attempt: int, doubtful: bool, chance: float) -> Final | Again:
-    """`attempt` tries went before; `doubtful` if one of them may have arrived; `chance` in [0, 1) spreads retries."""
+def judge(answer: Answer, *, attempt: int, doubtful: bool, parks: bool, chance: float) -> Final | Again:
+    """`attempt` tries went before; `doubtful` if one of them may have arrived; `parks` if a try without an answer ends
+    the message; `chance` in [0, 1) spreads retries."""
     match answer.kind:
         case AnswerKind.ACCEPTED:
             return Final(MessageState.SENT, "")
         case AnswerKind.REJECTED | AnswerKind.RETIRED:
-            return Final(MessageState.FAILED, answer.reason)
+            return unsent(MessageState.FAILED, answer.reason, doubtful=doubtful)
         case AnswerKind.NOT_STARTED:
             return Again(0.0, attempt, doubtful)
         case AnswerKind.RETRY:
             return Again(_pause(answer, attempt=attempt, chance=chance), attempt + 1, doubtful)
+        case AnswerKind.UNANSWERED if parks:
+            return Final(MessageState.UNKNOWN, NO_ANSWER)
         case AnswerKind.UNANSWERED:
             return Again(back_off(attempt, chance=chance), attempt + 1, True)
+
+
+def unsent(state: MessageState, reason: str, *, doubtful: bool) -> Final:
+    """How a message ends that this time was not sent: if an earlier try may have arrived, nobody knows."""
+    return Final(MessageState.UNKNOWN if doubtful else state, reason)
 
 
 def back_off(attempt: int, *, chance: float) -> float:

@@ -62,11 +62,23 @@ class Sender(Protocol):
     async def send(self, messages: Sequence[Message], *, may_start: Callable[[], bool]) -> list[Answer]:
         """Try each message once and answer exactly one Answer each, in any order.
 
-        A sender whose provider honours no idempotency key (email) also takes `journal`, see Journal.
-
         `may_start` is asked immediately before the first byte of every call; once it says no, that message and
         all that have not begun are NOT_STARTED. Never raises for what a provider or a network does.
         """
+        ...
+
+    async def close(self) -> None:
+        """Drop all connections."""
+        ...
+
+
+class JournallingSender(Protocol):
+    """A Sender whose provider honours no idempotency key (email), and that writes each attempt down."""
+
+    async def send(
+        self, messages: Sequence[Message], *, may_start: Callable[[], bool], journal: Journal
+    ) -> list[Answer]:
+        """As Sender.send; what the journal refuses to take is not sent."""
         ...
 
     async def close(self) -> None:

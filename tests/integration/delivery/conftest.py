@@ -27,6 +27,7 @@ class StartProcess(Protocol):
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """The janitor makes its rounds as often as a test wants to see it."""
     monkeypatch.setattr(janitor_module, "ROUND_SECONDS", 0.1)
+    monkeypatch.setattr(janitor_module, "LEASE_GRACE", 0.1)
 
 
 @pytest.fixture

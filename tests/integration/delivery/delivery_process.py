@@ -14,6 +14,7 @@ from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatches
 from services.delivery.domain.links import Links
 from services.delivery.janitor import Janitor
+from services.delivery.journal import Journals
 from services.delivery.owners import Owners
 from services.delivery.recording import Recorder
 from services.delivery.run_repository import WORK_CHANNEL
@@ -74,6 +75,7 @@ class DeliveryProcess:
         self.owners = Owners(directory)
         self._notifications = Notifications(database)
         self._authorisations = Authorisations(database=database, clock=clock)
+        journals = Journals(self.owners.directory, self.owners.me)
         dispatches = ScriptedDispatches(database, self.sender)
         recorder = Recorder(database=database, clock=clock)
         completion = Completion(database)
@@ -81,6 +83,7 @@ class DeliveryProcess:
             database=database,
             clock=clock,
             owners=self.owners,
+            journals=journals,
             authorisations=self._authorisations,
             dispatches=dispatches,
             recorder=recorder,
@@ -93,6 +96,7 @@ class DeliveryProcess:
             database=database,
             clock=clock,
             owners=self.owners,
+            journals=journals,
             worker=self.worker,
             dispatches=dispatches,
             recorder=recorder,

@@ -22,6 +22,7 @@ from tests.integration.delivery.audiences import Place, Run
 from tests.integration.delivery.outside_world import OutsideWorld
 from tests.integration.waiting import eventually
 
+LATE = b"late:"  # how the ids of such events begin
 WAITING = """
 SELECT batch, p AS position FROM {table} w, unnest(w.positions) part, generate_series(lower(part), upper(part) - 1) p
  WHERE run = $1
@@ -47,6 +48,7 @@ class Books:
     claimed: Counter[Place]
     outcomes: dict[Place, Outcome]
     published: Counter[Place]  # in events that tell of outcomes
+    learnt: list[Place]  # in events that tell of late answers
     ended: list[RunEnded]
     retired: list[bytes]
 
@@ -85,9 +87,13 @@ async def _read(tx: Transaction, run: Run) -> Books:
     rows = await tx.raw.fetch(
         "SELECT batch, position, state, reason, attempts, repeated FROM outcome WHERE run = $1", run.id
     )
-    events = await tx.raw.fetch("SELECT topic, payload FROM outbox WHERE key = $1", run.tenant + run.id)
+    events = await tx.raw.fetch(
+        "SELECT topic, payload, event_id FROM outbox WHERE key = $1 ORDER BY stored_at", run.tenant + run.id
+    )
+    late = [event["payload"] for event in events if event["event_id"].startswith(LATE)]
+    usual = [event for event in events if not event["event_id"].startswith(LATE)]
     payloads = {
-        topic.name: [event["payload"] for event in events if event["topic"] == topic.name] for topic in topics.TOPICS
+        topic.name: [item["payload"] for item in usual if item["topic"] == topic.name] for topic in topics.TOPICS
     }
     told = [OutcomeBatch.FromString(payload) for payload in payloads[topics.MESSAGE_OUTCOMES.name]]
     retired = [EndpointsRetired.FromString(payload) for payload in payloads[topics.ENDPOINT_RETIRED.name]]
@@ -101,6 +107,7 @@ async def _read(tx: Transaction, run: Run) -> Books:
             )
             for row in rows
         },
+        learnt=[(told.batch, place) for told in map(OutcomeBatch.FromString, late) for place in told.positions],
         published=Counter((event.batch, position) for event in told for position in event.positions),
         ended=[RunEnded.FromString(payload) for payload in payloads[topics.RUN_ENDED.name]],
         retired=[event.endpoints[at : at + 12] for event in retired for at in range(0, len(event.endpoints), 12)],
@@ -135,9 +142,9 @@ def _ended_wrongly(run: Run, books: Books) -> Iterator[str]:
         return
     if books.due or books.claimed or len(books.outcomes) != run.total:
         yield f"the run ended with {len(books.outcomes)} of {run.total} final"
-    if len(books.ended) != 1:
+    if [event.correction for event in books.ended] != list(range(len(books.ended))):
         yield f"the end was announced {len(books.ended)} times"
-    for event in books.ended:
+    for event in books.ended[-1:]:
         announced = {state: count for state, count in messages.counted(event.counts).items() if count}
         if announced != dict(Counter(int(outcome.state) for outcome in books.outcomes.values())):
             yield f"announced as {announced}, counted {books.counts()}"

@@ -239,9 +239,9 @@ async def test_a_claim_remembers_what_went_before(database: Database) -> None:
 async def test_who_deletes_no_claim_stores_nothing(database: Database) -> None:
     run = Run(sizes=(10,))
     await announce(database, run.facts())
-    taken = await claim(database, run, owner="dead")
+    taken = await claim(database, run)
     assert taken is not None
-    await database.transaction(lambda tx: claim_repository.take_over(tx, "dead"))
+    await database.transaction(lambda tx: claim_repository.release(tx, [taken.id]))
 
     mine = await settle(database, taken, final=range(5), back=[again(range(5, 10))])
 
@@ -263,19 +263,39 @@ async def test_settling_twice_is_settling_once(database: Database) -> None:
     assert (books.due.total(), books.claimed.total(), len(books.outcomes)) == (5, 0, 5)
 
 
-async def test_what_is_taken_over_is_in_doubt_and_what_is_released_is_not(database: Database) -> None:
+@pytest.mark.parametrize("doubtful", [True, False])
+async def test_what_is_released_is_as_it_was(database: Database, doubtful: bool) -> None:
     run = Run(sizes=(10,))
     await announce(database, run.facts())
-    dead, mine = await claim(database, run, owner="dead", most=5), await claim(database, run, owner="mine", most=5)
-    assert dead is not None and mine is not None
+    first = await claim(database, run)
+    assert first is not None
+    await settle(database, first, back=[again(range(10), attempt=2, doubtful=doubtful)])
+    mine = await claim(database, run, owner="mine")
+    assert mine is not None
 
-    count = await database.transaction(lambda tx: claim_repository.take_over(tx, "dead"))
-    await database.transaction(lambda tx: claim_repository.release(tx, [mine.id], doubtful=False))
-    later = [await claim(database, run), await claim(database, run)]
+    await database.transaction(lambda tx: claim_repository.release(tx, [mine.id]))
+    later = await claim(database, run)
 
-    assert count == 1
-    found = {(tuple(item.positions), item.attempt, item.doubtful) for item in later if item is not None}
-    assert found == {((0, 1, 2, 3, 4), 1, True), ((5, 6, 7, 8, 9), 0, False)}
+    assert later is not None
+    assert (later.positions, later.attempt, later.doubtful) == ([*range(10)], 2, doubtful)
+
+
+@pytest.mark.parametrize(("purpose", "for_sending"), [("send", True), ("cancel", False)])
+async def test_a_claim_is_read_as_it_was_made(database: Database, purpose: str, for_sending: bool) -> None:
+    run = Run(sizes=(10,))
+    await announce(database, run.facts())
+    if purpose == "cancel":
+        await set_control(database, run, 3)
+    made = await claim(database, run, purpose=PURPOSES[purpose], owner="dead", most=4)
+    assert made is not None
+
+    ids_of_the_dead = await database.transaction(lambda tx: claim_repository.claims_of(tx, "dead"))
+    found = await database.transaction(lambda tx: claim_repository.read_claim(tx, made.id))
+
+    assert ids_of_the_dead == [made.id]
+    assert found is not None
+    assert (found.positions, found.batch, found.recipients) == (made.positions, made.batch, made.recipients)
+    assert (found.attempt, found.doubtful, found.for_sending) == (0, False, for_sending)
 
 
 async def test_living_owners_keep_their_leases(database: Database) -> None:

@@ -13,8 +13,11 @@ import pytest
 from services import topics
 from services.delivery import claim_repository, dispatches, messages, run_repository
 from services.delivery.authorisation import Authorisation, Person
-from services.delivery.claim_repository import TO_SEND, Claim, GiveBack, OutcomeRow
+from services.delivery.claim_repository import TO_SEND, Claim, OutcomeRow
 from services.delivery.completion import Completion
+from services.delivery.journal import Trail
+from services.delivery.messages import RecipientColumns
+from services.delivery.recording import Record
 from services.delivery.run_repository import COMPLETED, SENDING
 from services.runtime import outbox
 from services.runtime.clock import SystemClock
@@ -156,10 +159,8 @@ def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds his claim gone records all the same."""
     settle = claim_repository.settle
 
-    async def record_anyway(
-        tx: Transaction, claim: Claim, *, outcomes: Sequence[OutcomeRow], back: Sequence[GiveBack]
-    ) -> bool:
-        if not await settle(tx, claim, outcomes=outcomes, back=back):
+    async def record_anyway(tx: Transaction, claim: Claim, *, outcomes: Sequence[OutcomeRow], **rest: Any) -> bool:
+        if not await settle(tx, claim, outcomes=outcomes, **rest):
             await _copy(tx, claim, outcomes)
         return True
 
@@ -191,7 +192,7 @@ def completion_by_empty_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
     async def complete(self: Completion, tx: Transaction, run: bytes) -> bool:
         row = await tx.raw.fetchrow(
             "UPDATE run SET state = $2, ended_at = clock_timestamp() WHERE id = $1 AND state = $3"
-            " AND NOT EXISTS (SELECT FROM due WHERE run = $1) RETURNING tenant, campaign, state, ended_at",
+            " AND NOT EXISTS (SELECT FROM due WHERE run = $1) RETURNING tenant, campaign, state, ended_at, corrections",
             run,
             COMPLETED,
             SENDING,
@@ -227,14 +228,11 @@ def cursor_moved_at_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def doubt_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a dead process may have sent is taken over as if it had not been touched."""
-    take_over = claim_repository.take_over
 
-    async def forget(tx: Transaction, owner: str) -> int:
-        taken = await take_over(tx, owner)
-        await tx.raw.execute("UPDATE due SET doubtful = false")
-        return taken
+    def forget(self: Record, recipients: RecipientColumns, trail: Trail, *, now: float) -> None:
+        self._untouched(self.claim.positions)
 
-    monkeypatch.setattr(claim_repository, "take_over", forget)
+    monkeypatch.setattr(Record, "take_over", forget)
 
 
 def suppression_once_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:

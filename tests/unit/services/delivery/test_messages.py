@@ -7,6 +7,7 @@ import datetime
 from carillon.delivery.v1.delivery_pb2 import StateCounts
 
 from services.delivery import messages
+from services.delivery.domain.channels import UnknownPolicy
 from services.delivery.messages import RecipientColumns
 from services.delivery.recording import Record
 from services.delivery.senders.sender import AnswerKind
@@ -54,7 +55,7 @@ def test_what_is_not_counted_is_zero() -> None:
 
 
 def test_an_outcome_batch_has_one_entry_per_row_in_every_column() -> None:
-    record = Record(claim=a_claim(batch=3), run=RUN)
+    record = Record(claim=a_claim(batch=3), run=RUN, policy=UnknownPolicy.PARK)
     answers = [
         an_answer(0, AnswerKind.ACCEPTED),
         an_answer(4, AnswerKind.REJECTED, reason="PUSH_REJECTED_400"),

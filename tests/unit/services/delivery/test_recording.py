@@ -8,6 +8,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.delivery.domain.channels import UnknownPolicy
 from services.delivery.messages import RecipientColumns
 from services.delivery.recording import Record
 from services.delivery.senders.sender import AnswerKind
@@ -19,7 +20,7 @@ COLUMNS = RecipientColumns(recipients(10))
 
 
 def a_record(**claim: object) -> Record:
-    return Record(claim=a_claim(**claim), run=RUN)  # type: ignore[arg-type]
+    return Record(claim=a_claim(**claim), run=RUN, policy=UnknownPolicy.PARK)  # type: ignore[arg-type]
 
 
 def due_again(record: Record) -> list[int]:

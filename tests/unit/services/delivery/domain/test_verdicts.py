@@ -34,8 +34,8 @@ def an_answer(kind: AnswerKind, *, reason: str = "", retry_after: float = 0.0) -
     return Answer(position=0, kind=kind, code=0, reason=reason, at=0.0, retry_after=retry_after)
 
 
-def judged(kind: AnswerKind, *, doubtful: bool = False, **answer: Any) -> Final | Again:
-    return judge(an_answer(kind, **answer), attempt=3, doubtful=doubtful, chance=0.5)
+def judged(kind: AnswerKind, *, doubtful: bool = False, parks: bool = False, **answer: Any) -> Final | Again:
+    return judge(an_answer(kind, **answer), attempt=3, doubtful=doubtful, parks=parks, chance=0.5)
 
 
 def test_every_kind_of_answer_is_judged() -> None:
@@ -70,9 +70,25 @@ def test_what_got_no_answer_is_in_doubt_from_then_on() -> None:
     assert (verdict.attempt, verdict.doubtful) == (4, True)
 
 
+def test_what_got_no_answer_where_it_could_be_sent_twice_ends_unknown() -> None:
+    assert judged(AnswerKind.UNANSWERED, parks=True) == Final(MessageState.UNKNOWN, "NO_ANSWER")
+
+
+@pytest.mark.parametrize("kind", set(AnswerKind) - {AnswerKind.UNANSWERED}, ids=str)
+def test_an_answer_means_the_same_wherever_it_comes_from(kind: AnswerKind) -> None:
+    assert judged(kind, parks=True) == judged(kind, parks=False)
+
+
+@pytest.mark.parametrize("kind", [AnswerKind.REJECTED, AnswerKind.RETIRED], ids=str)
+def test_a_refusal_after_a_doubt_does_not_tell_what_became_of_the_message(kind: AnswerKind) -> None:
+    assert judged(kind, doubtful=True, reason="GONE") == Final(MessageState.UNKNOWN, "GONE")
+
+
 @given(st.floats(0.001, 1e6), attempts, chances)
 def test_a_named_wait_is_waited_for_but_no_longer_than_an_hour(asked: float, attempt: int, chance: float) -> None:
-    verdict = judge(an_answer(AnswerKind.RETRY, retry_after=asked), attempt=attempt, doubtful=False, chance=chance)
+    verdict = judge(
+        an_answer(AnswerKind.RETRY, retry_after=asked), attempt=attempt, doubtful=False, parks=False, chance=chance
+    )
 
     assert isinstance(verdict, Again)
     named = min(asked, LONGEST_RETRY_AFTER)
@@ -97,7 +113,7 @@ def test_two_chances_are_two_waits(attempt: int) -> None:
 @given(attempts, chances)
 def test_without_a_named_wait_there_is_back_off(attempt: int, chance: float) -> None:
     for kind in (AnswerKind.RETRY, AnswerKind.UNANSWERED):
-        verdict = judge(an_answer(kind), attempt=attempt, doubtful=False, chance=chance)
+        verdict = judge(an_answer(kind), attempt=attempt, doubtful=False, parks=False, chance=chance)
 
         assert isinstance(verdict, Again)
         assert verdict.seconds == back_off(attempt, chance=chance)
