@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from minijinja import Environment, TemplateError
 
@@ -104,10 +105,10 @@ class EmailTemplate:
         return source.fields, needed
 
 
-def _environment(undefined: str) -> Environment:
+def _environment(undefined: Literal["lenient", "semi_strict"]) -> Environment:
     environment = Environment(
         fuel=FUEL,
-        undefined_behavior=undefined,
+        undefined_behavior=undefined,  # type: ignore[arg-type]  # the stub does not know semi_strict
         keep_trailing_newline=True,
         debug=False,
         pycompat=False,
