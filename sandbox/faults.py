@@ -33,7 +33,9 @@ class InvalidFaults(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Shares are of all calls, 0 to 1, and exclude each other: their sum is at most 1."""
+    """Shares are of all calls, 0 to 1, and exclude each other: their sum is at most 1. An email is one call; what its
+    fates are in SMTP's words says `mail.py`.
+    """
 
     lost_requests: float = 0.0  # read and dropped: no answer, nothing in the ledger
     lost_answers: float = 0.0  # accepted into the ledger, then the connection is dropped

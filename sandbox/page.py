@@ -100,9 +100,14 @@ def _facts(message: Shown) -> str:
     marks = ("<b>repeated</b>" if record.repeat else "") + ("<b>replaced one</b>" if record.replaces else "")
     return (
         f'<footer><span>{html.escape(message.channel)}</span><span>{campaign}</span><time datetime="{when}">'
-        f'{when[11:19]} UTC</time><span title="{html.escape(record.to)}">to {html.escape(record.to[:10])}…</span>'
+        f'{when[11:19]} UTC</time><span title="{html.escape(record.to)}">to {html.escape(_short(record.to))}</span>'
         f"{marks}</footer>"
     )
+
+
+def _short(recipient: str) -> str:
+    """An address as it is; a subscription's id is random letters, of which ten are plenty."""
+    return recipient if "@" in recipient else f"{recipient[:10]}…"
 
 
 def _text(content: dict[str, Any], name: str) -> str:

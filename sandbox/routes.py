@@ -18,6 +18,7 @@ from sandbox.batches import BatchEndpoint
 from sandbox.faults import Dice, Faults, InvalidFaults
 from sandbox.http_server import Connection, Handler, Request
 from sandbox.ledger import Ledger
+from sandbox.mail import MailProvider
 from sandbox.messages import Messages
 from sandbox.people import EVENTS, People
 from sandbox.push import PREFIX as PUSH
@@ -40,12 +41,14 @@ class Routes:
         *,
         push: PushService,
         endpoint: BatchEndpoint,
+        mail: MailProvider,
         subscriptions: Subscriptions,
         ledger: Ledger,
         messages: Messages,
         dice: Dice,
     ) -> None:
         self._push = push
+        self._mail = mail
         self._subscriptions = subscriptions
         self._ledger = ledger
         self._messages = messages
@@ -109,7 +112,7 @@ class Routes:
         connection.answer(200, shown, page.HEADERS)
 
     def _show_metrics(self, request: Request, connection: Connection) -> None:
-        connection.answer(200, metrics.text(self._ledger, self._push), metrics.HEADERS)
+        connection.answer(200, metrics.text(self._ledger, self._push, self._mail), metrics.HEADERS)
 
     # Subscriptions.
 

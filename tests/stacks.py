@@ -86,6 +86,7 @@ def _containers() -> Iterator[Running]:
             "public": "http://127.0.0.1:8088",
             "dialects": {"reachbell": "http://127.0.0.1:8081"},
             "sandbox": "http://127.0.0.1:8090",
+            "smtp": "127.0.0.1:2525",
         }
         operator_key = dotenv_values(REPOSITORY / ".env")["CARILLON_OPERATOR_KEY"]
         yield Running(described=described, operator_key=str(operator_key))

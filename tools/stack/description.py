@@ -33,6 +33,7 @@ def addresses(
         told["kafka"] = f"127.0.0.1:{by_name['kafka']}"
     if "sandbox" in parts:
         told["sandbox"] = _url(by_name["sandbox"])
+        told["smtp"] = f"127.0.0.1:{by_name['smtp']}"
     return told
 
 

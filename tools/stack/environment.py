@@ -50,7 +50,7 @@ def segments(ports: Ports) -> Environment:
 
 def delivery(layout: Layout, *, ports: Ports, secrets: Secrets) -> Environment:
     return {
-        "CARILLON_ALLOWED_PRIVATE_HOSTS": ports.address("sandbox"),
+        "CARILLON_ALLOWED_PRIVATE_HOSTS": f"{ports.address('sandbox')},{ports.address('smtp')}",
         "CARILLON_ENCRYPTION_KEY": secrets.encryption_key,
         "CARILLON_STATE_DIR": str(layout.delivery),
     }
@@ -59,6 +59,7 @@ def delivery(layout: Layout, *, ports: Ports, secrets: Secrets) -> Environment:
 def sandbox(layout: Layout, *, ports: Ports) -> Environment:
     return {
         "CARILLON_SANDBOX_LISTEN": ports.address("sandbox"),
+        "CARILLON_SANDBOX_SMTP_LISTEN": ports.address("smtp"),
         "CARILLON_SANDBOX_DATA": str(layout.sandbox),
     }
 

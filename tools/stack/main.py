@@ -85,7 +85,7 @@ def _stack(directory: Path, *, delivery_processes: int = 1, only: tuple[str, ...
 
 def _show_addresses(stack: Stack) -> None:
     told = stack.description() or {}
-    for name in ("native", "public", "sandbox", "kafka"):
+    for name in ("native", "public", "sandbox", "smtp", "kafka"):
         if name in told:
             click.echo(f"{name:12} {told[name]}")
     for name, url in told.get("dialects", {}).items():

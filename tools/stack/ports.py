@@ -20,7 +20,9 @@ PUBLISHED = {
     "clubs": 8085,
     "public": 8088,
     "sandbox": 8090,
+    "smtp": 2525,
 }
+_OF_SANDBOX = ("sandbox", "smtp")
 _UNBUILT = {"orbit", "editions", "leads", "clubs"} - set(DIALECTS)
 
 # Below the range from which the kernel takes ports for outgoing connections: a port of a process
@@ -58,7 +60,9 @@ def wishes(*, delivery_processes: int, previous: Mapping[str, int]) -> dict[str,
 
 def part_listening(name: str) -> str:
     """The part that listens on the port of this name."""
-    if name in PUBLISHED and name != "sandbox":
+    if name in _OF_SANDBOX:
+        return "sandbox"
+    if name in PUBLISHED:
         return "envoy"
     return name.partition("_")[0]
 

@@ -20,13 +20,15 @@ from services.delivery.senders.web_push import PushAddress, WebPushSender
 class Outside:
     """`async with Outside(directory) as outside`."""
 
-    def __init__(self, directory: Path) -> None:
-        self._settings = Settings("127.0.0.1", 0, directory)
+    def __init__(self, directory: Path, **settings: Any) -> None:
+        self._settings = Settings("127.0.0.1", 0, directory, smtp_host="127.0.0.1", **settings)
 
     async def __aenter__(self) -> Outside:
         self._sandbox = Sandbox(self._settings)
         self._server = await self._sandbox.listen(self._settings)
         self.host = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._mail_server = await self._sandbox.listen_for_mail(self._settings)
+        self.smtp_port = int(self._mail_server.sockets[0].getsockname()[1])
         self.client = aiohttp.ClientSession(f"http://{self.host}")
         signer = VapidSigner(ec.generate_private_key(ec.SECP256R1()), "mailto:operator@example.com")
         self.sender = WebPushSender(signer, allowed_private_hosts=(self.host,))
@@ -36,6 +38,7 @@ class Outside:
         await self.sender.close()
         await self.client.close()
         self._server.close()
+        self._mail_server.close()
         self._sandbox.close()
 
     async def call(self, method: str, path: str, value: object = None) -> tuple[int, Any]:

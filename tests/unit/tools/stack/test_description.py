@@ -33,6 +33,7 @@ def test_a_whole_stack_tells_every_documented_address() -> None:
         "postgres": "postgresql://…",
         "kafka": "127.0.0.1:19092",
         "sandbox": "http://127.0.0.1:8090",
+        "smtp": "127.0.0.1:2525",
     }
 
 
