@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from google.protobuf.descriptor import Descriptor
 
 from gateway.door.fields import Checker, shape_of
@@ -17,6 +19,11 @@ def check_body(raw: bytes, *, content_type: str, route: Route, checker: Checker)
     """Raise Refusal unless the method takes this body."""
     if len(raw) > LARGEST:
         raise Refusal(413, PLAIN[413].reason, PLAIN[413].message)
+    if route.rule.content_types:
+        if not _is_one_of(route.rule.content_types, content_type):
+            wanted = " or ".join(route.rule.content_types)
+            raise Refusal(415, PLAIN[415].reason, f"Send {wanted}.")
+        return
     message, bound = taken(route)
     if not raw.strip():
         if message is not None and is_needed(route, message, bound, checker):
@@ -27,11 +34,15 @@ def check_body(raw: bytes, *, content_type: str, route: Route, checker: Checker)
         if raw.strip() != b"{}":
             raise invalid("BODY_UNEXPECTED", "This method takes no body.")
         return
-    if content_type and content_type.partition(";")[0].strip().lower() not in JSON_TYPES:
+    if content_type and not _is_one_of(JSON_TYPES, content_type):
         raise Refusal(415, PLAIN[415].reason, PLAIN[415].message)
     # A PATCH says what changes: what its resource needs, it has already.
     optional = frozenset(message.fields_by_name) if route.verb == "PATCH" else frozenset()
     checker.check(parse(raw), message, path="", bound=bound, optional=optional)
+
+
+def _is_one_of(types: Iterable[str], content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() in types
 
 
 def taken(route: Route) -> tuple[Descriptor | None, frozenset[str]]:

@@ -124,6 +124,7 @@ def write_stats(snapshot: Snapshot) -> CampaignStats:
         delivered=counts.sent,
         clicked=snapshot.receipts.clicked,
         dismissed=snapshot.receipts.dismissed,
+        unsubscribed=snapshot.receipts.unsubscribed,
         failed=counts.failed,
         suppressed=counts.suppressed,
         cancelled=counts.cancelled,

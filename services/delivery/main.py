@@ -12,17 +12,20 @@ from carillon.delivery.v1.control_service_pb2_grpc import add_ControlServiceServ
 from carillon.delivery.v1.delivery_service_pb2_grpc import add_DeliveryServiceServicer_to_server
 from carillon.delivery.v1.provider_accounts_service_pb2_grpc import add_ProviderAccountsServiceServicer_to_server
 from carillon.delivery.v1.public_service_pb2_grpc import add_PublicServiceServicer_to_server
+from carillon.delivery.v1.suppressions_service_pb2_grpc import add_SuppressionsServiceServicer_to_server
 from carillon.feeds.v1.audience_feed_service_pb2_grpc import AudienceFeedServiceStub
 from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
 from carillon.feeds.v1.outcome_feed_service_pb2_grpc import add_OutcomeFeedServiceServicer_to_server
 from carillon.feeds.v1.project_feed_service_pb2_grpc import ProjectFeedServiceStub
 from carillon.feeds.v1.run_feed_service_pb2_grpc import RunFeedServiceStub
+from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceStub
 
 from services.delivery.account_probe import AccountProbe
 from services.delivery.authorisation import Authorisations
 from services.delivery.completion import Completion
+from services.delivery.contacts import Contacts
 from services.delivery.dispatches import Dispatches
-from services.delivery.domain.links import Links
+from services.delivery.domain.links import UNSUBSCRIBING, Links
 from services.delivery.feed_api import OutcomeFeed
 from services.delivery.grpc_api import ControlApi, DeliveryApi
 from services.delivery.janitor import Janitor
@@ -39,6 +42,8 @@ from services.delivery.sealing import Seal
 from services.delivery.senders.destination import Destinations
 from services.delivery.settings import DeliverySettings
 from services.delivery.subscriptions import Reactions
+from services.delivery.suppression_api import SuppressionsApi
+from services.delivery.unsubscribing import Unsubscribing
 from services.delivery.vapid_keys import VapidKeys
 from services.delivery.worker import Worker
 from services.project_tenants import ProjectTenants
@@ -51,6 +56,7 @@ from services.topics import TOPICS
 
 GRPC_SERVICES = (
     "carillon.delivery.v1.DeliveryService",
+    "carillon.delivery.v1.SuppressionsService",
     "carillon.delivery.v1.ControlService",
     "carillon.delivery.v1.ProviderAccountsService",
     "carillon.delivery.v1.PublicService",
@@ -66,6 +72,8 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
     campaigns = chassis.channel(settings.campaigns)
     analytics = chassis.channel(settings.analytics)
     gateway = chassis.channel(settings.gateway)
+    segments = chassis.channel(settings.segments)
+    projects = Projects(AccountsServiceStub(gateway))
     owners = Owners(Path(settings.state_dir) / "owners")
     keys = VapidKeys(database=database, encryption_key=settings.encryption_key)
     accounts = ProviderAccounts(database=database, seal=Seal(settings.encryption_key), clock=clock)
@@ -101,9 +109,8 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
     reactions = Reactions(
         database=database,
         campaigns=RunFeedServiceStub(campaigns),
-        segments=AudienceFeedServiceStub(chassis.channel(settings.segments)),
+        segments=AudienceFeedServiceStub(segments),
     )
-    projects = Projects(AccountsServiceStub(gateway))
     api = DeliveryApi(
         reconciler=Reconciler(
             database=database, campaigns=CampaignsServiceStub(campaigns), ledger=LedgerFeedServiceStub(analytics)
@@ -117,10 +124,15 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
         projects=projects,
         destinations=Destinations(frozenset(host.lower() for host in settings.allowed_private_hosts)),
     )
+    suppressions = SuppressionsApi(
+        database=database, contacts=Contacts(SegmentsServiceStub(segments)), projects=projects
+    )
     receipts = Receipts(database)
     public = PublicApi(
         links=links,
+        unsubscribe_links=Links(settings.encryption_key, purpose=UNSUBSCRIBING),
         receipts=receipts,
+        unsubscribing=Unsubscribing(database=database, clock=clock),
         keys=keys,
         projects=ProjectTenants(ProjectFeedServiceStub(gateway)),
         clock=clock,
@@ -128,6 +140,7 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
 
     def register(server: grpc.aio.Server) -> None:
         add_DeliveryServiceServicer_to_server(api, server)
+        add_SuppressionsServiceServicer_to_server(suppressions, server)
         add_ControlServiceServicer_to_server(ControlApi(database), server)
         add_ProviderAccountsServiceServicer_to_server(accounts_api, server)
         add_PublicServiceServicer_to_server(public, server)

@@ -14,9 +14,11 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 
 from services import http_answers
+from services.delivery import unsubscribe_page
 from services.delivery.domain.links import Links
 from services.delivery.domain.receipts import read_receipt
 from services.delivery.receipts import Receipts
+from services.delivery.unsubscribing import Unsubscribing, require_one_click
 from services.delivery.vapid_keys import VapidKeys
 from services.project_tenants import ProjectTenants
 from services.runtime.clock import Clock
@@ -35,9 +37,19 @@ class PublicApi(PublicServiceServicer):
     """carillon.delivery.v1.PublicService."""
 
     def __init__(
-        self, *, links: Links, receipts: Receipts, keys: VapidKeys, projects: ProjectTenants, clock: Clock
+        self,
+        *,
+        links: Links,
+        unsubscribe_links: Links,
+        receipts: Receipts,
+        unsubscribing: Unsubscribing,
+        keys: VapidKeys,
+        projects: ProjectTenants,
+        clock: Clock,
     ) -> None:
         self._links = links
+        self._unsubscribe_links = unsubscribe_links
+        self._unsubscribing = unsubscribing
         self._receipts = receipts
         self._keys = keys
         self._projects = projects
@@ -52,6 +64,20 @@ class PublicApi(PublicServiceServicer):
             await self._receipts.take(receipt)
         await http_answers.no_content(context)
         return Empty()
+
+    async def Unsubscribe(self, request: api.UnsubscribeRequest, context: Context) -> HttpBody:
+        """Suppress whom the message went to."""
+        require_one_click(request.form.content_type, request.form.data)
+        place = self._unsubscribe_links.read(request.token)
+        if place is not None:
+            await self._unsubscribing.take(place)
+        await http_answers.with_headers(context, **unsubscribe_page.HEADERS)
+        return unsubscribe_page.done()
+
+    async def ShowUnsubscribe(self, request: api.ShowUnsubscribeRequest, context: Context) -> HttpBody:
+        """The page with the button, whatever the link."""
+        await http_answers.with_headers(context, **unsubscribe_page.HEADERS)
+        return unsubscribe_page.question()
 
     async def GetServiceWorker(self, request: api.GetServiceWorkerRequest, context: Context) -> HttpBody:
         """The script."""

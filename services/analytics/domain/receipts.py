@@ -16,6 +16,7 @@ class ReceiptKind(enum.IntEnum):
 
     CLICKED = 1
     DISMISSED = 2
+    UNSUBSCRIBED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class ReceiptCounts:
 
     clicked: int = 0
     dismissed: int = 0
+    unsubscribed: int = 0
 
     @classmethod
     def of(cls, by_kind: Mapping[int, int]) -> ReceiptCounts:
@@ -46,4 +48,4 @@ class ReceiptCounts:
     @property
     def progress(self) -> int:
         """Grows with every row that is stored."""
-        return self.clicked + self.dismissed
+        return self.clicked + self.dismissed + self.unsubscribed

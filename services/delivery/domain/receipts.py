@@ -19,8 +19,10 @@ class ReceiptKind(enum.IntEnum):
 
     CLICKED = 1
     DISMISSED = 2
+    UNSUBSCRIBED = 3
 
 
+# What a service worker may report; an unsubscribing comes with its effect, not as a word.
 WORDS = {"clicked": ReceiptKind.CLICKED, "dismissed": ReceiptKind.DISMISSED}
 
 

@@ -50,6 +50,7 @@ IGNORED = frozenset(
 PROJECT = "projects/{project}"
 SENT = PROJECT + "/campaigns/{sent}"
 READY = PROJECT + "/campaigns/{ready}"
+CONTACT = PROJECT + "/contacts/{contact}"
 ORGANIZATION = "organizations/{organization}"
 SAVED = {"segment": PROJECT + "/segments/{segment}"}
 ACCOUNT = PROJECT + "/providerAccounts/{account}"
@@ -135,6 +136,9 @@ NATIVE: Mapping[str, Sequence[Request]] = {
     "ListProviderAccounts": [{"parent": PROJECT}],
     "TestProviderAccount": [{"name": ACCOUNT}],
     "DeleteProviderAccount": [{"name": ACCOUNT}],
+    "SuppressContact": [{"name": CONTACT, "channels": ["CHANNEL_EMAIL"]}],
+    "UnsuppressContact": [{"name": CONTACT, "channels": ["CHANNEL_EMAIL"]}],
+    "ListSuppressions": [{"parent": PROJECT}, {"parent": CONTACT}],
     "GetCampaignStats": [{"name": SENT + "/stats"}],
     "BatchGetCampaignStats": [{"parent": PROJECT, "names": [SENT + "/stats"]}],
     "WatchCampaign": [{"name": SENT}],

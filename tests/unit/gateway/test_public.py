@@ -16,6 +16,7 @@ from tests.unit.gateway.builders import credentials, refusal_of, request
 
 public = Door(PUBLIC, credentials())
 RECEIPT = {"event": "clicked"}
+FORM, ONE_CLICK = "application/x-www-form-urlencoded", b"List-Unsubscribe=One-Click"
 KEYS = {"p256dh": "x", "auth": "y"}
 
 
@@ -41,6 +42,12 @@ async def test_a_stranger_is_let_in_without_an_identity(verb: str, target: str, 
     assert await public.admit(request(verb, target, body, key=None)) is None
 
 
+@pytest.mark.parametrize("kind", [FORM, f"{FORM}; charset=utf-8", "Multipart/Form-Data; boundary=x"])
+async def test_who_unsubscribes_sends_a_form(kind: str) -> None:
+    assert await public.admit(request("POST", "/u/token", ONE_CLICK, key=None, kind=kind)) is None
+    assert await public.admit(request("GET", "/u/token", b"", key=None)) is None
+
+
 async def test_a_credential_makes_nobody_of_a_stranger() -> None:
     assert await public.admit(request("POST", "/r/token", RECEIPT)) is None
 
@@ -54,6 +61,12 @@ async def test_a_credential_makes_nobody_of_a_stranger() -> None:
         (request("POST", "/r/token?token=x", RECEIPT, key=None), 400),
         (request("POST", "/r/token", {}, key=None), 400),
         (request("POST", "/r/token", RECEIPT, key=None, kind="text/html"), 415),
+        (request("POST", "/r/token", ONE_CLICK, key=None, kind=FORM), 415),
+        (request("POST", "/u/token", RECEIPT, key=None), 415),
+        (request("POST", "/u/token", ONE_CLICK, key=None, kind=""), 415),
+        (request("POST", "/u/token?form=x", ONE_CLICK, key=None, kind=FORM), 400),
+        (request("POST", "/u/token?token=x", ONE_CLICK, key=None, kind=FORM), 400),
+        (request("PUT", "/u/token", ONE_CLICK, key=None, kind=FORM), 405),
         (request("POST", "/r/a/b", RECEIPT, key=None), 404),
         (request("GET", "/r/token", key=None), 405),
         (request("GET", "/v1/projects", key=None), 404),

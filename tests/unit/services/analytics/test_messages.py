@@ -81,7 +81,7 @@ def test_receipts_are_read_as_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"kinds": [1]}, {"times": []}, {"batches": [0]}, {"kinds": [1, 3]}, {"kinds": [0, 1]}]
+    "changes", [{"kinds": [1]}, {"times": []}, {"batches": [0]}, {"kinds": [1, 4]}, {"kinds": [0, 1]}]
 )
 def test_receipts_of_other_lengths_or_unknown_kinds_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
