@@ -1,6 +1,7 @@
 """Owns handing a client's Idempotency-Key on to the core, which keeps the answers.
 
-Never judges it beyond what a gRPC header can carry: what makes a key acceptable, the core says.
+The same request is what the client sent, not what it was translated to: that may depend on what has been deleted since.
+Never judges a key beyond what a gRPC header can carry: what makes one acceptable, the core says.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from services.runtime.errors import Invalid
+from google.protobuf.message import Message
 
-KEY = "idempotency-key"
+from services.runtime.errors import Invalid
+from services.runtime.idempotency import DIGEST_KEY, METADATA_KEY, digest_of, encode
+
+KEY = METADATA_KEY
 CARRIED = re.compile(r"[ -~]*")
 
 
-def forwarded_key(context: Any) -> tuple[tuple[str, str], ...]:
+def forwarded_key(context: Any, request: Message) -> tuple[tuple[str, str], ...]:
     """The metadata for the call to the core; a header that came twice is one value, as HTTP has it (RFC 9110 §5.3).
 
     Raises Invalid where a character of it cannot be handed on.
@@ -25,4 +29,4 @@ def forwarded_key(context: Any) -> tuple[tuple[str, str], ...]:
     key = ", ".join(values)
     if not CARRIED.fullmatch(key):
         raise Invalid("IDEMPOTENCY_KEY_INVALID", "1 to 255 printable ASCII characters.", field="Idempotency-Key")
-    return ((KEY, key),)
+    return ((KEY, key), (DIGEST_KEY, digest_of(encode(request)).hex()))

@@ -16,7 +16,7 @@ from gateway.accounts.feed_api import ProjectFeedApi
 from gateway.accounts.grpc_api import AccountsApi
 from gateway.accounts.key_ring import KeyRing
 from gateway.accounts.tokens import Published, Tokens
-from gateway.accounts.use_cases import Accounts
+from gateway.accounts.use_cases import Accounts, sealing_key
 from gateway.apis import BY_NAME
 from gateway.dialects.reachbell.api import CampaignsApi as ReachBellApi
 from gateway.door.authorization import AuthorizationApi
@@ -25,17 +25,20 @@ from gateway.numbers import Numbers
 from gateway.patience import open_patient_channel
 from gateway.settings import GatewaySettings
 from gateway.watches import Watches
+from services.runtime.chassis import forgetting
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database
 from services.runtime.grpc_server import GrpcServer
+from services.runtime.idempotency import Idempotency
 from services.runtime.identity import IdentityTokens
 from services.runtime.pages import Pages
 from services.runtime.process import Part, run_process
 from services.runtime.settings import read_settings
 
 SERVICE = "gateway"
+ACCOUNTS = "carillon.accounts.v1.AccountsService"
 SERVICES = (
-    "carillon.accounts.v1.AccountsService",
+    ACCOUNTS,
     "carillon.feeds.v1.ProjectFeedService",
     "carillon.dialects.reachbell.v1.CampaignsService",
 )
@@ -65,7 +68,10 @@ def build(settings: GatewaySettings) -> Sequence[Part]:
     database = Database(settings.database_url, process=SERVICE)
     key_ring = KeyRing(database)
     tokens = Tokens(seed=settings.token_key, issuer=settings.token_issuer, published=published(settings))
-    accounts = Accounts(database=database, key_ring=key_ring, tokens=tokens, clock=clock)
+    idempotency = Idempotency(
+        database=database, clock=clock, services=[ACCOUNTS], sealing_key=sealing_key(settings.token_key)
+    )
+    accounts = Accounts(database=database, idempotency=idempotency, key_ring=key_ring, tokens=tokens, clock=clock)
     credentials = Credentials(key_ring=key_ring, tokens=tokens, operator_key=settings.operator_key)
     channels = [
         open_patient_channel(address, tokens=identities, service=SERVICE)
@@ -82,9 +88,11 @@ def build(settings: GatewaySettings) -> Sequence[Part]:
         add_ProjectFeedServiceServicer_to_server(ProjectFeedApi(database), server)
         add_CampaignsServiceServicer_to_server(reachbell, server)
 
-    server = GrpcServer(listen=settings.listen, tokens=identities, services=SERVICES, register=register)
+    server = GrpcServer(
+        listen=settings.listen, tokens=identities, services=SERVICES, register=register, idempotency=idempotency
+    )
     pages = Pages(listen=settings.http_listen, problem=lambda: "", ready=database.ping)
-    return [Closing(database, channels), pages, server]
+    return [Closing(database, channels), pages, forgetting(idempotency), server]
 
 
 def published(settings: GatewaySettings) -> Published | None:

@@ -10,9 +10,8 @@ from typing import Any
 from carillon.accounts.v1 import accounts_pb2 as pb
 from carillon.accounts.v1 import accounts_service_pb2 as api
 from carillon.accounts.v1.accounts_service_pb2_grpc import AccountsServiceServicer
-from google.protobuf.timestamp_pb2 import Timestamp
 
-from gateway.accounts.repository import ApiKey, Organization, Project
+from gateway.accounts.messages import instant, key_to, project_to
 from gateway.accounts.use_cases import LONGEST_TTL, Accounts
 from services import names
 from services.runtime.errors import Invalid
@@ -31,26 +30,24 @@ class AccountsApi(AccountsServiceServicer):
 
     async def CreateOrganization(self, request: api.CreateOrganizationRequest, context: Context) -> pb.Organization:
         """Make an organization."""
-        made = await self._accounts.create_organization(
+        return await self._accounts.create_organization(
             current_caller(), display_name=request.organization.display_name
         )
-        return _organization(made)
 
     async def CreateProject(self, request: api.CreateProjectRequest, context: Context) -> pb.Project:
         """Make a project."""
-        made = await self._accounts.create_project(
+        return await self._accounts.create_project(
             current_caller(),
             organization=_named_organization(request.organization),
             display_name=request.project.display_name,
             time_zone=request.project.time_zone,
             phone_region=request.project.phone_region,
         )
-        return _project(made)
 
     async def GetProject(self, request: api.GetProjectRequest, context: Context) -> pb.Project:
         """Answer a project."""
         project = names.split_project(request.name, field="name")
-        return _project(await self._accounts.get_project(current_caller(), project))
+        return project_to(await self._accounts.get_project(current_caller(), project))
 
     async def ListProjects(self, request: api.ListProjectsRequest, context: Context) -> api.ListProjectsResponse:
         """Answer a page of projects, oldest first."""
@@ -59,7 +56,7 @@ class AccountsApi(AccountsServiceServicer):
             current_caller(), after=_read_token(request.page_token), limit=limit + 1
         )
         last = base64.urlsafe_b64encode(found[limit - 1].id).decode() if len(found) > limit else ""
-        return api.ListProjectsResponse(projects=[_project(item) for item in found[:limit]], next_page_token=last)
+        return api.ListProjectsResponse(projects=[project_to(item) for item in found[:limit]], next_page_token=last)
 
     async def CreateApiKey(self, request: api.CreateApiKeyRequest, context: Context) -> pb.ApiKey:
         """Make a key; the only answer with its secret."""
@@ -67,21 +64,18 @@ class AccountsApi(AccountsServiceServicer):
             names.split_project(name, field=f"api_key.projects[{index}]")
             for index, name in enumerate(request.api_key.projects)
         ]
-        made, secret = await self._accounts.create_key(
+        return await self._accounts.create_key(
             current_caller(),
             organization=_named_organization(request.organization),
             display_name=request.api_key.display_name,
             projects=projects,
         )
-        answer = _key(made)
-        answer.secret = secret
-        return answer
 
     async def RevokeApiKey(self, request: api.RevokeApiKeyRequest, context: Context) -> pb.ApiKey:
         """End a key."""
         (key,) = names.split(request.name, "apiKeys")
         assert key is not None
-        return _key(await self._accounts.revoke_key(current_caller(), key))
+        return key_to(await self._accounts.revoke_key(current_caller(), key))
 
     async def CreateToken(self, request: api.CreateTokenRequest, context: Context) -> api.CreateTokenResponse:
         """Sign a token."""
@@ -91,7 +85,7 @@ class AccountsApi(AccountsServiceServicer):
             subject=request.subject,
             ttl=_ttl(request) if request.HasField("ttl") else None,
         )
-        return api.CreateTokenResponse(token=token, expire_time=_instant(expires))
+        return api.CreateTokenResponse(token=token, expire_time=instant(expires))
 
 
 def _ttl(request: api.CreateTokenRequest) -> datetime.timedelta:
@@ -117,37 +111,3 @@ def _read_token(token: str) -> bytes:
         return base64.b64decode(token.encode(), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
         raise Invalid("PAGE_TOKEN_INVALID", "This is no page token.", field="page_token") from error
-
-
-def _instant(value: datetime.datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(value)
-    return stamp
-
-
-def _organization(item: Organization) -> pb.Organization:
-    return pb.Organization(
-        name=names.join(("organizations", item.id)),
-        display_name=item.display_name,
-        create_time=_instant(item.created_at),
-    )
-
-
-def _project(item: Project) -> pb.Project:
-    return pb.Project(
-        name=names.join(("projects", item.id)),
-        display_name=item.display_name,
-        time_zone=item.time_zone,
-        phone_region=item.phone_region,
-        create_time=_instant(item.created_at),
-    )
-
-
-def _key(item: ApiKey) -> pb.ApiKey:
-    return pb.ApiKey(
-        name=names.join(("apiKeys", item.id)),
-        display_name=item.display_name,
-        projects=[names.join(("projects", project)) for project in item.projects],
-        create_time=_instant(item.created_at),
-        revoke_time=_instant(item.revoked_at) if item.revoked_at else None,
-    )

@@ -8,7 +8,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from gateway.accounts import keys, repository
+from carillon.accounts.v1 import accounts_pb2 as pb
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from gateway.accounts import keys, messages, repository
 from gateway.accounts.key_ring import KeyRing
 from gateway.accounts.repository import ApiKey, Organization, Project
 from gateway.accounts.tokens import Tokens
@@ -17,6 +21,7 @@ from services.runtime import ids
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Forbidden, Invalid, NotFound
+from services.runtime.idempotency import Idempotency
 from services.runtime.identity import Caller
 
 LONGEST_NAME = 200
@@ -48,27 +53,39 @@ def _checked_region(code: str) -> str:
     return code
 
 
+def sealing_key(token_key: bytes) -> bytes:
+    """What kept answers are sealed with: an API key's secret and a token are among them."""
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"carillon kept answers").derive(token_key)
+
+
 class Accounts:
     """The commands and questions."""
 
-    def __init__(self, *, database: Database, key_ring: KeyRing, tokens: Tokens, clock: Clock) -> None:
+    def __init__(
+        self, *, database: Database, idempotency: Idempotency, key_ring: KeyRing, tokens: Tokens, clock: Clock
+    ) -> None:
         self._database = database
+        self._idempotency = idempotency
         self._key_ring = key_ring
         self._tokens = tokens
         self._clock = clock
 
-    async def create_organization(self, caller: Caller, *, display_name: str) -> Organization:
+    async def create_organization(self, caller: Caller, *, display_name: str) -> pb.Organization:
         """A new tenant; the operator's only."""
         if not caller.is_operator:
             raise Forbidden("OPERATOR_ONLY", "Only the operator makes organizations.")
         name = checked_name(display_name, field="organization.display_name")
         made = Organization(id=ids.new_id(), display_name=name, created_at=self._clock.now())
-        await self._database.transaction(lambda tx: repository.insert_organization(tx, made))
-        return made
+
+        async def work(tx: Transaction) -> pb.Organization:
+            await repository.insert_organization(tx, made)
+            return messages.organization_to(made)
+
+        return await self._idempotency.transaction(pb.Organization, work)
 
     async def create_project(
         self, caller: Caller, *, organization: bytes | None, display_name: str, time_zone: str, phone_region: str
-    ) -> Project:
+    ) -> pb.Project:
         """A new workspace."""
         tenant = await self._acting_for(caller, organization)
         made = Project(
@@ -79,8 +96,12 @@ class Accounts:
             phone_region=_checked_region(phone_region),
             created_at=self._clock.now(),
         )
-        await self._database.transaction(lambda tx: repository.insert_project(tx, made))
-        return made
+
+        async def work(tx: Transaction) -> pb.Project:
+            await repository.insert_project(tx, made)
+            return messages.project_to(made)
+
+        return await self._idempotency.transaction(pb.Project, work)
 
     async def get_project(self, caller: Caller, project: bytes) -> Project:
         """The caller's project, or NotFound."""
@@ -103,8 +124,8 @@ class Accounts:
 
     async def create_key(
         self, caller: Caller, *, organization: bytes | None, display_name: str, projects: Sequence[bytes]
-    ) -> tuple[ApiKey, str]:
-        """A new key and its secret, which is not to be had again."""
+    ) -> pb.ApiKey:
+        """A new key with its secret, which is not to be had again but by who repeats the call with its own key."""
         tenant = await self._acting_for(caller, organization)
         secret = keys.new_secret()
         made = ApiKey(
@@ -117,15 +138,15 @@ class Accounts:
             revoked_at=None,
         )
 
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> pb.ApiKey:
             for index, project in enumerate(projects):
                 if await repository.find_project(tx, tenant=tenant, project_id=project) is None:
                     field = f"api_key.projects[{index}]"
                     raise NotFound("PROJECT_NOT_FOUND", "There is no such project.", field=field)
             await repository.insert_key(tx, made)
+            return messages.key_to(made, secret=secret)
 
-        await self._database.transaction(work)
-        return made, secret
+        return await self._idempotency.transaction(pb.ApiKey, work)
 
     async def revoke_key(self, caller: Caller, key: bytes) -> ApiKey:
         """End a key."""

@@ -11,6 +11,7 @@ from gateway.edge.replies import local_replies
 from gateway.edge.settings import EnvoySettings
 from gateway.edge.virtual_hosts import virtual_host
 from gateway.public import LARGEST, PUBLIC
+from services.runtime.idempotency import DIGEST_KEY
 from services.runtime.identity import METADATA_KEY
 
 BUFFER = 2 * 1024 * 1024  # more than a body may have, so that 413 is the door's limit and nothing else
@@ -22,6 +23,7 @@ REQUEST_ID = '%COALESCE({"operators": [{"command": "RESP", "param": "x-request-i
 # What only Envoy or the door may say.
 FORGEABLE = (
     METADATA_KEY,
+    DIGEST_KEY,
     "x-request-id",
     "x-envoy-original-path",
     "x-envoy-original-method",

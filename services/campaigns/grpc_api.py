@@ -26,7 +26,6 @@ from services.campaigns.audiences import Audiences
 from services.campaigns.commands import Commands
 from services.campaigns.domain.campaign import CHANGED, Campaign, Definition, State, Step, check_etag
 from services.campaigns.editing import masked, merged, sent_again
-from services.campaigns.idempotency import Idempotency, Once, once_of
 from services.campaigns.repository import Wanted
 from services.campaigns.use_cases import AudienceSize, UseCases
 from services.projects import Projects
@@ -90,10 +89,8 @@ class CampaignsApi(CampaignsServiceServicer):
         commands: Commands,
         audiences: Audiences,
         projects: Projects,
-        idempotency: Idempotency,
         clock: Clock,
     ) -> None:
-        self._idempotency = idempotency
         self._clock = clock
         self._use_cases = use_cases
         self._commands = commands
@@ -105,14 +102,9 @@ class CampaignsApi(CampaignsServiceServicer):
         caller = current_caller()
         project = names.split_project(request.parent)
         await self._projects.require(caller, project)
-        once = once_of(context, tenant=caller.tenant(), method="CreateCampaign", request=request)
-        if kept := await self._idempotency.find(once):
-            return kept
         definition = messages.definition_from(request.campaign, project)
         size = await self._checked(project, definition)
-        return await self._use_cases.create(
-            tenant=caller.tenant(), project=project, definition=definition, size=size, once=once
-        )
+        return await self._use_cases.create(tenant=caller.tenant(), project=project, definition=definition, size=size)
 
     async def UpdateCampaign(self, request: api.UpdateCampaignRequest, context: Context) -> pb.Campaign:
         """Change a draft, and launch or schedule it where it says so."""
@@ -145,16 +137,13 @@ class CampaignsApi(CampaignsServiceServicer):
     async def ResendCampaign(self, request: api.ResendCampaignRequest, context: Context) -> pb.Campaign:
         """Launch a new campaign like an old one."""
         caller = current_caller()
-        once = once_of(context, tenant=caller.tenant(), method="ResendCampaign", request=request)
-        if kept := await self._idempotency.find(once):
-            return kept
         read = await self._get(request.name)
         dataclasses.replace(read).apply(Step.RESEND, now=self._clock.now())
         audience = messages.audience_from(request.audience, read.project) if request.HasField("audience") else None
         definition = sent_again(read.definition, audience=audience, vendor_fields=request.vendor_fields)
         size = await self._checked(read.project, definition)
         return await self._use_cases.create(
-            tenant=caller.tenant(), project=read.project, definition=definition, size=size, once=once
+            tenant=caller.tenant(), project=read.project, definition=definition, size=size
         )
 
     async def GetCampaign(self, request: api.GetCampaignRequest, context: Context) -> pb.Campaign:
@@ -190,12 +179,9 @@ class CampaignsApi(CampaignsServiceServicer):
 
     async def StartCampaign(self, request: api.StartCampaignRequest, context: Context) -> pb.Campaign:
         """Launch it now."""
-        once = once_of(context, tenant=current_caller().tenant(), method="StartCampaign", request=request)
-        return await _unless_it_changes(request.etag, lambda: self._start(request, once))
+        return await _unless_it_changes(request.etag, lambda: self._start(request))
 
-    async def _start(self, request: api.StartCampaignRequest, once: Once | None) -> pb.Campaign:
-        if kept := await self._idempotency.find(once):
-            return kept
+    async def _start(self, request: api.StartCampaignRequest) -> pb.Campaign:
         read = await self._get(request.name)
         dataclasses.replace(read).apply(Step.LAUNCH, now=self._clock.now())
         check_etag(read, request.etag)
@@ -206,9 +192,7 @@ class CampaignsApi(CampaignsServiceServicer):
             )
         definition.check_can_start()
         size = await self._audiences.measure(project=read.project, definition=definition)
-        return await self._use_cases.start(
-            caller=current_caller(), read=read, definition=definition, size=size, once=once
-        )
+        return await self._use_cases.start(caller=current_caller(), read=read, definition=definition, size=size)
 
     async def PauseCampaign(self, request: api.PauseCampaignRequest, context: Context) -> pb.Campaign:
         """Hold it."""

@@ -16,7 +16,6 @@ from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceStub
 from services.campaigns.audiences import Audiences
 from services.campaigns.commands import Commands
 from services.campaigns.grpc_api import CampaignsApi, RunFeed
-from services.campaigns.idempotency import Idempotency
 from services.campaigns.run_progress import RunProgress
 from services.campaigns.scheduler import Scheduler
 from services.campaigns.settings import CampaignsSettings
@@ -25,13 +24,14 @@ from services.campaigns.use_cases import SCHEDULE_CHANNEL, UseCases
 from services.projects import Projects
 from services.runtime.chassis import Chassis
 from services.runtime.clock import SystemClock
+from services.runtime.idempotency import Idempotency
 from services.runtime.process import Part, run_process
 from services.runtime.pull import Pull
 from services.runtime.settings import read_settings
 from services.topics import TOPICS
 
 REPEAT_SECONDS = 3.0
-FORGET_SECONDS = 600.0
+CAMPAIGNS = "carillon.campaigns.v1.CampaignsService"
 
 
 def build(settings: CampaignsSettings) -> Sequence[Part]:
@@ -39,7 +39,7 @@ def build(settings: CampaignsSettings) -> Sequence[Part]:
     clock = SystemClock()
     chassis = Chassis(settings, service="campaigns")
     database = chassis.database
-    idempotency = Idempotency(database=database, clock=clock)
+    idempotency = Idempotency(database=database, clock=clock, services=[CAMPAIGNS])
     use_cases = UseCases(
         database=database,
         clock=clock,
@@ -59,7 +59,6 @@ def build(settings: CampaignsSettings) -> Sequence[Part]:
         commands=commands,
         audiences=audiences,
         projects=projects,
-        idempotency=idempotency,
         clock=clock,
     )
     scheduler = Scheduler(
@@ -77,14 +76,14 @@ def build(settings: CampaignsSettings) -> Sequence[Part]:
     return chassis.parts(
         topics=TOPICS,
         subscriptions=reactions.subscriptions(),
-        grpc_services=["carillon.campaigns.v1.CampaignsService", "carillon.feeds.v1.RunFeedService"],
+        grpc_services=[CAMPAIGNS, "carillon.feeds.v1.RunFeedService"],
         register=register,
         own=[
             scheduler,
             Pull(hop="unanswered commands", ask=commands.repeat_unanswered, seconds=REPEAT_SECONDS),
-            Pull(hop="idempotency keys", ask=idempotency.forget, seconds=FORGET_SECONDS),
             chassis.pull("analytics' counted runs", reactions.pull_counted),
         ],
+        idempotency=idempotency,
     )
 
 

@@ -32,16 +32,6 @@ campaign = sa.Table(
     sa.Column("deleted_at", INSTANT),
 )
 
-idempotency = sa.Table(
-    "idempotency",
-    metadata,
-    sa.Column("tenant", BYTEA, primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("digest", BYTEA, nullable=False),  # of the method and the request
-    sa.Column("answer", BYTEA, nullable=False),  # a serialized carillon.campaigns.v1.Campaign
-    sa.Column("created_at", INSTANT, nullable=False),
-)
-
 run = sa.Table(
     "run",
     metadata,

@@ -14,12 +14,12 @@ from services import topics
 from services.campaigns import messages, repository
 from services.campaigns.domain.campaign import Campaign, Definition, State, Step, changed
 from services.campaigns.domain.run import Run, RunState
-from services.campaigns.idempotency import Idempotency, Once
 from services.campaigns.repository import Wanted
 from services.runtime import ids, outbox
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import NotFound
+from services.runtime.idempotency import Idempotency
 from services.runtime.identity import Caller
 
 SCHEDULE_CHANNEL = "schedule"
@@ -66,7 +66,6 @@ class UseCases:
         project: bytes,
         definition: Definition,
         size: AudienceSize | None,
-        once: Once | None = None,
     ) -> pb.Campaign:
         """Store a new campaign, and launch or schedule it where it says so; `size` is given for one that starts."""
         now = self._clock.now()
@@ -85,7 +84,7 @@ class UseCases:
             await self._set_going(tx, campaign, size)
             return messages.campaign_to(campaign)
 
-        return await self._database.transaction(lambda tx: self._idempotency.run(tx, once, lambda: work(tx)))
+        return await self._idempotency.transaction(pb.Campaign, work)
 
     async def update(
         self, *, caller: Caller, read: Campaign, definition: Definition, size: AudienceSize | None
@@ -173,9 +172,7 @@ class UseCases:
 
         return await self._database.transaction(work)
 
-    async def start(
-        self, *, caller: Caller, read: Campaign, definition: Definition, size: AudienceSize, once: Once | None = None
-    ) -> pb.Campaign:
+    async def start(self, *, caller: Caller, read: Campaign, definition: Definition, size: AudienceSize) -> pb.Campaign:
         """Launch a draft or scheduled campaign now, with this definition.
 
         Raises Conflict where the campaign has changed since it was `read`.
@@ -190,7 +187,7 @@ class UseCases:
             await self._launch(tx, found, size)
             return messages.campaign_to(found)
 
-        return await self._database.transaction(lambda tx: self._idempotency.run(tx, once, lambda: work(tx)))
+        return await self._idempotency.transaction(pb.Campaign, work)
 
     async def start_due(self, *, campaign: bytes, size: AudienceSize) -> None:
         """Launch a scheduled campaign whose time has come, unless somebody else did something with it meanwhile."""

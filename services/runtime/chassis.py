@@ -15,6 +15,7 @@ from services.runtime.consumer import Consumer, Subscription
 from services.runtime.database import Database
 from services.runtime.grpc_client import open_channel
 from services.runtime.grpc_server import GrpcServer
+from services.runtime.idempotency import Idempotency
 from services.runtime.identity import IdentityTokens
 from services.runtime.notifications import Notifications
 from services.runtime.outbox import CHANNEL
@@ -26,6 +27,7 @@ from services.runtime.settings import Address, Secret
 from services.runtime.topic_keeper import TopicKeeper, TopicSpec
 
 HOUSEKEEPING_SECONDS = 3600.0
+FORGET_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,12 @@ class Chassis:
         grpc_services: Sequence[str],
         register: Callable[[grpc.aio.Server], None],
         own: Sequence[Part] = (),
+        idempotency: Idempotency | None = None,
     ) -> list[Part]:
-        """All parts in the order of their start; they stop the other way round."""
+        """All parts in the order of their start; they stop the other way round.
+
+        `idempotency` keeps the answers of the services' POSTs.
+        """
         relay = Relay(database=self.database, kafka=self._settings.kafka, wake=self.notifications.listen(CHANNEL))
         keeper = TopicKeeper(kafka=self._settings.kafka, topics=topics, replication=self._settings.kafka_replication)
         consumer = Consumer(
@@ -82,10 +88,18 @@ class Chassis:
             subscriptions=subscriptions,
             topics_made=keeper.made,
         )
-        server = GrpcServer(listen=self._settings.listen, tokens=self.tokens, services=grpc_services, register=register)
+        server = GrpcServer(
+            listen=self._settings.listen,
+            tokens=self.tokens,
+            services=grpc_services,
+            register=register,
+            idempotency=idempotency,
+        )
         pages = Pages(listen=self._settings.http_listen, problem=consumer.problem, ready=self.database.ping)
-        housekeeping = Pull(hop="inbox", ask=self._forget, seconds=HOUSEKEEPING_SECONDS)
-        return [_Closing(self), pages, self.notifications, keeper, relay, housekeeping, *own, server, consumer]
+        housekeeping = [Pull(hop="inbox", ask=self._forget, seconds=HOUSEKEEPING_SECONDS)]
+        if idempotency is not None:
+            housekeeping.append(forgetting(idempotency))
+        return [_Closing(self), pages, self.notifications, keeper, relay, *housekeeping, *own, server, consumer]
 
     async def _forget(self) -> None:
         await self.database.transaction(inbox.forget)
@@ -95,6 +109,11 @@ class Chassis:
         for channel in self._channels:
             await channel.close()
         await self.database.close()
+
+
+def forgetting(idempotency: Idempotency) -> Pull:
+    """Drops the answers that need not be kept any longer."""
+    return Pull(hop="idempotency keys", ask=idempotency.forget, seconds=FORGET_SECONDS)
 
 
 class _Closing:

@@ -9,6 +9,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from services.runtime.idempotency import Idempotency
 from services.runtime.identity import IdentityTokens
 from services.runtime.interceptors import CallInterceptor
 from services.runtime.settings import Address
@@ -34,17 +35,19 @@ class GrpcServer:
         tokens: IdentityTokens,
         services: Sequence[str],
         register: Callable[[grpc.aio.Server], None],
+        idempotency: Idempotency | None = None,
     ) -> None:
         self._listen = listen
         self._tokens = tokens
         self._services = services
         self._register = register
+        self._idempotency = idempotency
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()
 
     async def start(self) -> None:
         """Listen and answer SERVING."""
-        server = grpc.aio.server(interceptors=[CallInterceptor(self._tokens)], options=OPTIONS)
+        server = grpc.aio.server(interceptors=[CallInterceptor(self._tokens, self._idempotency)], options=OPTIONS)
         self._register(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection([*self._services, reflection.SERVICE_NAME], server)

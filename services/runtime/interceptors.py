@@ -27,7 +27,9 @@ from services.runtime.errors import (
     Unauthenticated,
     Unavailable,
 )
-from services.runtime.identity import METADATA_KEY, IdentityTokens, bind_caller
+from services.runtime.idempotency import METADATA_KEY as IDEMPOTENCY_KEY
+from services.runtime.idempotency import Idempotency
+from services.runtime.identity import METADATA_KEY, IdentityTokens, bind_caller, current_caller
 
 log = structlog.get_logger()
 
@@ -80,8 +82,9 @@ def _packed(message: Any) -> any_pb2.Any:
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every method of a server."""
 
-    def __init__(self, tokens: IdentityTokens) -> None:
+    def __init__(self, tokens: IdentityTokens, idempotency: Idempotency | None = None) -> None:
         self._tokens = tokens
+        self._idempotency = idempotency
 
     async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
         """Wrap the handler, unary or streaming."""
@@ -102,7 +105,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             started = time.monotonic()
             try:
                 self._enter(method, request, context)
-                answer = await behavior(request, context)
+                answer = await self._answer(method, request, context, behavior)
                 metrics.RPCS.labels(method=method, code="OK").inc()
                 return answer
             except (DomainError, grpc.aio.AioRpcError) as error:
@@ -115,6 +118,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 metrics.RPC_SECONDS.labels(method=method).observe(time.monotonic() - started)
 
         return call
+
+    async def _answer(self, method: str, request: Any, context: Any, behavior: Any) -> Message | bytes:
+        """The method's answer; the one that was given before, where the call repeats its Idempotency-Key."""
+        metadata = dict(context.invocation_metadata() or ())
+        if self._idempotency is None or IDEMPOTENCY_KEY not in metadata:
+            return await behavior(request, context)  # type: ignore[no-any-return]
+        once = self._idempotency.once_of(metadata, method=method, caller=current_caller(), request=request)
+        if once is None:
+            return await behavior(request, context)  # type: ignore[no-any-return]
+        return await self._idempotency.give(once, lambda: behavior(request, context))
 
     def _stream(self, method: str, behavior: Any) -> Any:
         async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
@@ -149,9 +162,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         bind_caller(caller)
 
 
-def _same_bytes(message: Message) -> bytes:
+def _same_bytes(answer: Message | bytes) -> bytes:
     """Maps in the order of their keys: each process draws another, and a kept answer must be the same from all."""
-    return message.SerializeToString(deterministic=True)
+    return answer if isinstance(answer, bytes) else answer.SerializeToString(deterministic=True)
 
 
 def _tolerant(deserializer: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:

@@ -1,6 +1,6 @@
-"""Owns the chassis' own tables, which every service's schema has: outbox, inbox, dead_letter.
+"""Owns the chassis' own tables: outbox, inbox, dead_letter in every service's schema; idempotency where POSTs are.
 
-Never changes them by itself: each service's first migration runs CHASSIS_TABLES.
+Never changes them by itself: each service's migrations run CHASSIS_TABLES and, where it is needed, IDEMPOTENCY_TABLE.
 """
 
 from __future__ import annotations
@@ -27,4 +27,16 @@ CREATE TABLE dead_letter (
     problem   text  NOT NULL,
     parked_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+"""
+
+IDEMPOTENCY_TABLE = """
+CREATE TABLE idempotency (
+    tenant     bytea NOT NULL,
+    key        text NOT NULL,
+    digest     bytea NOT NULL,
+    answer     bytea NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, key)
+);
+CREATE INDEX idempotency_age ON idempotency (created_at);
 """

@@ -17,8 +17,9 @@ from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceServic
 from services import names
 from services.projects import Projects
 from services.runtime import ids
-from services.runtime.database import Database
+from services.runtime.database import Database, Transaction
 from services.runtime.errors import Invalid, NotFound
+from services.runtime.idempotency import Idempotency
 from services.runtime.identity import Caller, current_caller
 from services.segments import contact_repository as contacts
 from services.segments import repository, use_cases
@@ -39,12 +40,14 @@ class SegmentsApi(SegmentsServiceServicer):
         self,
         *,
         database: Database,
+        idempotency: Idempotency,
         projects: Projects,
         earlier: EarlierCampaigns,
         non_openers: NonOpeners,
         allowed_private_hosts: tuple[str, ...],
     ) -> None:
         self._database = database
+        self._idempotency = idempotency
         self._projects = projects
         self._earlier = earlier
         self._non_openers = non_openers
@@ -68,10 +71,14 @@ class SegmentsApi(SegmentsServiceServicer):
             for index, contact in enumerate(request.contacts)
         ]
         check_batch(batch)
-        found = await self._database.transaction(lambda tx: contacts.upsert(tx, tenant, project, batch))
-        return service.BatchUpsertContactsResponse(
-            names=[names.join(("projects", project), ("contacts", contact)) for contact in found]
-        )
+
+        async def upsert(tx: Transaction) -> service.BatchUpsertContactsResponse:
+            found = await contacts.upsert(tx, tenant, project, batch)
+            return service.BatchUpsertContactsResponse(
+                names=[names.join(("projects", project), ("contacts", contact)) for contact in found]
+            )
+
+        return await self._idempotency.transaction(service.BatchUpsertContactsResponse, upsert)
 
     async def GetContact(self, request: service.GetContactRequest, context: Any) -> segments.Contact:
         """Answer a contact."""
@@ -87,16 +94,18 @@ class SegmentsApi(SegmentsServiceServicer):
         tenant, project = await self._parent(request.parent)
         tree = read_filter(request.segment.filter, "segment.filter")
         await self._earlier.require(project, tree, "segment.filter")
-        row = await self._database.transaction(
-            lambda tx: use_cases.create_segment(
+
+        async def create(tx: Transaction) -> segments.Segment:
+            row = await use_cases.create_segment(
                 tx,
                 tenant=tenant,
                 project=project,
                 display_name=request.segment.display_name,
                 tree=request.segment.filter,
             )
-        )
-        return write_segment(row)
+            return write_segment(row)
+
+        return await self._idempotency.transaction(segments.Segment, create)
 
     async def GetSegment(self, request: service.GetSegmentRequest, context: Any) -> segments.Segment:
         """Answer a segment."""

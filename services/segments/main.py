@@ -17,6 +17,8 @@ from carillon.segments.v1.segments_service_pb2_grpc import add_SegmentsServiceSe
 from services.project_tenants import ProjectTenants
 from services.projects import Projects
 from services.runtime.chassis import Chassis
+from services.runtime.clock import SystemClock
+from services.runtime.idempotency import Idempotency
 from services.runtime.process import Part, run_process
 from services.runtime.pull import Pull
 from services.runtime.settings import read_settings
@@ -32,8 +34,9 @@ from services.segments.settings import SegmentsSettings
 from services.segments.subscriptions import SUBSCRIPTIONS
 from services.topics import TOPICS
 
+SEGMENTS = "carillon.segments.v1.SegmentsService"
 GRPC_SERVICES = (
-    "carillon.segments.v1.SegmentsService",
+    SEGMENTS,
     "carillon.segments.v1.PublicSubscriptionService",
     "carillon.feeds.v1.AudienceFeedService",
 )
@@ -45,8 +48,10 @@ def build(settings: SegmentsSettings) -> Sequence[Part]:
     chassis = Chassis(settings, service="segments", pool_size=POOL_SIZE)
     campaigns, gateway = chassis.channel(settings.campaigns), chassis.channel(settings.gateway)
     non_openers = NonOpeners(RecipientFeedServiceStub(chassis.channel(settings.analytics)))
+    idempotency = Idempotency(database=chassis.database, clock=SystemClock(), services=[SEGMENTS])
     api = SegmentsApi(
         database=chassis.database,
+        idempotency=idempotency,
         projects=Projects(AccountsServiceStub(gateway)),
         earlier=EarlierCampaigns(CampaignsServiceStub(campaigns)),
         non_openers=non_openers,
@@ -75,6 +80,7 @@ def build(settings: SegmentsSettings) -> Sequence[Part]:
             chassis.pull("open-runs", pulls.ask_open_runs),
             Pull(hop="ended-audiences", ask=pulls.forget, seconds=HOUSEKEEPING_SECONDS),
         ],
+        idempotency=idempotency,
     )
 
 

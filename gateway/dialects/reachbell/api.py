@@ -20,7 +20,7 @@ from gateway.dialects.reachbell import events, export, listing, patches, transla
 from gateway.dialects.reachbell.errors import render, reply_of
 from gateway.dialects.reachbell.states import ENDED
 from gateway.idempotency import forwarded_key
-from gateway.numbers import NOTHING, UNLAUNCHED, Numbers
+from gateway.numbers import NOTHING, Numbers
 from gateway.watches import Watches
 from services.runtime.errors import DomainError
 from services.runtime.identity import current_caller
@@ -47,7 +47,7 @@ class CampaignsApi(CampaignsServiceServicer):
         """Create, and start or schedule where it says so."""
         parent = translate.project_name(request.project_id)
         asked = service.CreateCampaignRequest(parent=parent, campaign=translate.campaign_from(request))
-        made = await self._campaigns.CreateCampaign(asked, metadata=forwarded_key(context))
+        made = await self._campaigns.CreateCampaign(asked, metadata=forwarded_key(context, request))
         answer = translate.campaign_to(made, NOTHING)
         await answers.created(context)
         return answer
@@ -89,18 +89,23 @@ class CampaignsApi(CampaignsServiceServicer):
     @reachbell.unary
     async def SendCampaign(self, request: pb.SendCampaignRequest, context: Context) -> pb.Campaign:
         """Start what has not started; send what has ended again."""
-        campaign = await self._get(request.id)
-        audience = translate.override_from(request, campaign)
-        key = forwarded_key(context)
+        key = forwarded_key(context, request)
         try:
-            start = service.StartCampaignRequest(name=campaign.name, audience=audience)
-            return translate.campaign_to(await self._campaigns.StartCampaign(start, metadata=key), NOTHING)
+            campaign = await self._get(request.id)
+        except grpc.aio.AioRpcError as error:
+            if not key or error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return await self._send(translate.unread_sending(request), key, context)  # deleted since this key sent it
+        return await self._send(translate.sending_of(request, campaign), key, context)
+
+    async def _send(self, sending: translate.Sending, key: Sequence[tuple[str, str]], context: Context) -> pb.Campaign:
+        try:
+            return translate.campaign_to(await self._campaigns.StartCampaign(sending.start, metadata=key), NOTHING)
         except grpc.aio.AioRpcError as error:
             # What had not started has been started by somebody else: nobody meant to send it twice.
-            if campaign.state in UNLAUNCHED or core_errors.read(error).reason not in SENT_BEFORE:
+            if sending.is_unlaunched or core_errors.read(error).reason not in SENT_BEFORE:
                 raise
-        again = translate.resend_of(campaign, audience)
-        answer = translate.campaign_to(await self._campaigns.ResendCampaign(again, metadata=key), NOTHING)
+        answer = translate.campaign_to(await self._campaigns.ResendCampaign(sending.again, metadata=key), NOTHING)
         await answers.created(context)
         return answer
 

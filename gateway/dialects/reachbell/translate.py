@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from carillon.analytics.v1.analytics_pb2 import CampaignStats
 from carillon.campaigns.v1 import campaigns_pb2 as core
-from carillon.campaigns.v1.campaigns_service_pb2 import ResendCampaignRequest
+from carillon.campaigns.v1.campaigns_service_pb2 import ResendCampaignRequest, StartCampaignRequest
 from carillon.dialects.reachbell.v1 import campaigns_api_pb2 as pb
 from carillon.segments.v1.segments_pb2 import CHANNEL_PUSH, Audience
 
@@ -90,10 +91,31 @@ def _asks_who_did_not_open(audience: Audience) -> bool:
     return any(operand.HasField("did_not_open") for operand in audience.filter.all_of.filters)
 
 
-def resend_of(campaign: core.Campaign, audience: Audience | None) -> ResendCampaignRequest:
-    """What the core is asked for; the `sendAt` that we kept was the old campaign's."""
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What the core is asked for: to start the campaign, or, unless it was still to be launched, to send it again."""
+
+    start: StartCampaignRequest
+    again: ResendCampaignRequest
+    is_unlaunched: bool
+
+
+def sending_of(request: pb.SendCampaignRequest, campaign: core.Campaign) -> Sending:
+    """Of a campaign that was read; the `sendAt` that we kept was the old campaign's. Raises Invalid or NotFound."""
+    audience = override_from(request, campaign)
     forgotten = vendor.fields_with({}, beside=campaign.vendor_fields)
-    return ResendCampaignRequest(name=campaign.name, audience=audience, vendor_fields=forgotten)
+    return Sending(
+        start=StartCampaignRequest(name=campaign.name, audience=audience),
+        again=ResendCampaignRequest(name=campaign.name, audience=audience, vendor_fields=forgotten),
+        is_unlaunched=campaign.state in UNLAUNCHED,
+    )
+
+
+def unread_sending(request: pb.SendCampaignRequest) -> Sending:
+    """Of a campaign that is not there: only an answer that was kept can come of it."""
+    name = campaign_name(request.id)
+    start, again = StartCampaignRequest(name=name), ResendCampaignRequest(name=name)
+    return Sending(start=start, again=again, is_unlaunched=False)
 
 
 def campaign_to(campaign: core.Campaign, numbers: CampaignStats) -> pb.Campaign:

@@ -75,3 +75,39 @@ async def test_a_sent_campaign_is_sent_again_once_a_key(
     assert other.json["id"] not in (sent["id"], answers[0].json["id"])
     listed = await reachbell.call("GET", f"/campaigns/project/{workspace.project}")
     assert listed["total"] == 3
+
+
+async def test_a_create_is_answered_the_same_after_its_campaign_was_deleted(
+    stack: Running, workspace: Workspace, reachbell: Client
+) -> None:
+    caller, body = Caller(stack, workspace), {"name": "Draft", "projectId": workspace.project}
+
+    first = await caller.post("/campaigns", body, key="e")
+    await reachbell.call("DELETE", f"/campaigns/{first.json['id']}")
+    again = await caller.post("/campaigns", body, key="e")
+
+    assert (again.status, again.body) == (201, first.body)
+    assert (await reachbell.call("GET", f"/campaigns/project/{workspace.project}"))["total"] == 0
+
+
+async def test_a_send_is_answered_the_same_after_its_campaign_was_deleted(
+    stack: Running, workspace: Workspace, reachbell: Client, native: Client
+) -> None:
+    caller, campaigns = Caller(stack, workspace), f"/v1/projects/{workspace.project}/campaigns"
+    draft = await reachbell.call("POST", "/campaigns", push(workspace) | {"schedule": {"mode": "draft"}})
+    started = await caller.post(f"/campaigns/{draft['id']}/send", key="f")
+    await wait_until_ended(reachbell, draft["id"], seconds=30)
+    cancelled = await reachbell.call("POST", "/campaigns", push(workspace) | {"schedule": {"mode": "draft"}})
+    await native.call("POST", f"{campaigns}/{cancelled['id']}:cancel", {})
+    override = {"segment": {"filters": {"tags": ["did-not-open"]}}}
+    resent = await caller.post(f"/campaigns/{cancelled['id']}/send", override, key="g")
+
+    await reachbell.call("DELETE", f"/campaigns/{cancelled['id']}")
+    again = await caller.post(f"/campaigns/{cancelled['id']}/send", override, key="g")
+    other = await caller.post(f"/campaigns/{cancelled['id']}/send", key="g")
+    without = await caller.post(f"/campaigns/{cancelled['id']}/send", override, key="h")
+
+    assert (resent.status, started.status) == (201, 200)
+    assert (again.status, again.body) == (resent.status, resent.body)
+    assert (other.status, other.json["error"]["code"]) == (409, "idempotency_key_reused")
+    assert without.status == 404

@@ -14,12 +14,12 @@ from services.campaigns import repository
 from services.campaigns.commands import Commands
 from services.campaigns.domain.campaign import Campaign, State
 from services.campaigns.domain.run import Run, RunState
-from services.campaigns.idempotency import Idempotency
 from services.campaigns.run_progress import RunProgress
 from services.campaigns.use_cases import AudienceSize, UseCases
 from services.runtime import ids
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, Transaction
+from services.runtime.idempotency import Idempotency
 from services.runtime.identity import Caller
 from tests.unit.services.campaigns.domain.builders import a_definition
 
@@ -47,7 +47,7 @@ class Operators:
         self.use_cases = UseCases(
             database=database,
             clock=self.clock,
-            idempotency=Idempotency(database=database, clock=self.clock),
+            idempotency=Idempotency(database=database, clock=self.clock, services=()),
             lifetime=datetime.timedelta(days=1),
         )
         self.progress = RunProgress(self.clock)
