@@ -3,8 +3,8 @@
 from services.runtime.migrating import run_script
 from services.runtime.schema import IDEMPOTENCY_TABLE
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
