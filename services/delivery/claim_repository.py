@@ -296,6 +296,21 @@ async def correct_by_late(tx: Transaction, run: bytes, ranks: dict[int, int], ba
     )
 
 
+async def late_answers(
+    tx: Transaction, run: bytes, *, batch: int, positions: Sequence[int], state: int
+) -> list[asyncpg.Record]:
+    """The late answers of this state about these positions of a batch."""
+    rows: list[asyncpg.Record] = await tx.raw.fetch(
+        "SELECT position, code, answered_at FROM late_outcome"
+        " WHERE run = $1 AND batch = $2 AND position = ANY($3::int[]) AND state = $4",
+        run,
+        batch,
+        list(positions),
+        state,
+    )
+    return rows
+
+
 async def counts(tx: Transaction, runs: Sequence[bytes]) -> dict[int, int]:
     """state → rows, over these runs."""
     rows = await tx.raw.fetch(

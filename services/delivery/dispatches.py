@@ -13,7 +13,7 @@ from services.delivery import run_repository
 from services.delivery.domain.channels import UnknownPolicy
 from services.delivery.domain.links import Links, RunLinks
 from services.delivery.domain.message_identity import message_id
-from services.delivery.messages import RecipientColumns, unknown_policy
+from services.delivery.messages import RecipientColumns, is_retry, unknown_policy
 from services.delivery.payloads import PushPayload
 from services.delivery.run_repository import RunRow
 from services.delivery.senders.sender import Answer, Journal, JournallingSender, Message, Sender
@@ -34,6 +34,7 @@ class Dispatch:
     run: RunRow
     identity_run: bytes
     policy: UnknownPolicy
+    is_retry: bool
     payload: PushPayload
     links: RunLinks
     sender: Sender
@@ -110,6 +111,7 @@ class Dispatches:
             run=row,
             identity_run=started.identity_run,
             policy=unknown_policy(row.fact),
+            is_retry=is_retry(row.fact),
             payload=PushPayload(
                 campaign=row.campaign, content=started.push_content, public_url=self._settings.public_url
             ),

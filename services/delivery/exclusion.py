@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from carillon.segments.v1.segments_pb2 import CHANNEL_EMAIL
 
-from services.delivery import suppression_repository
+from services.delivery import retry_repository, suppression_repository
 from services.delivery.messages import RecipientColumns
 from services.delivery.run_repository import RunRow
 from services.runtime.database import Transaction
+
+ALREADY_SENT = "ALREADY_SENT"
 
 
 async def excluded(
@@ -26,6 +28,20 @@ async def excluded(
         position: unwilling[person] for position, person in zip(positions, people, strict=True) if person in unwilling
     }
     return await _at_dead_addresses(tx, run, recipients, positions) | found
+
+
+async def sent_after_all(
+    tx: Transaction, run: RunRow, recipients: RecipientColumns, positions: Sequence[int]
+) -> dict[int, str]:
+    """Position → reason, of those of a retry run whose first message turned out to have been sent: late answers may
+    come after the retry was asked for."""
+    contacts = list(dict.fromkeys(recipients.contact(position) for position in positions))
+    sent = await retry_repository.sent_after_all(tx, run.id, contacts=contacts)
+    return {
+        position: ALREADY_SENT
+        for position in positions
+        if (*recipients.person(position), recipients.endpoint(position)) in sent
+    }
 
 
 async def _at_dead_addresses(

@@ -13,7 +13,8 @@ import structlog
 
 from services import topics
 from services.delivery import claim_repository, messages, run_repository
-from services.delivery.claim_repository import OutcomeRow
+from services.delivery.claim_repository import Claim, OutcomeRow
+from services.delivery.messages import RecipientColumns
 from services.delivery.run_repository import RunRow
 from services.message_states import RANKS, MessageState
 from services.runtime import outbox
@@ -45,6 +46,28 @@ async def learn(tx: Transaction, run: RunRow, *, batch: int, rows: Sequence[Outc
     if corrected and ended:
         await _announce_corrected_end(tx, run.id)
         log.info("an ended run was corrected by late answers", run=run.id.hex(), messages=corrected)
+
+
+async def sent(tx: Transaction, claim: Claim, recipients: RecipientColumns) -> dict[int, OutcomeRow]:
+    """Position → outcome, of those of a doubtful claim that are known by now to have been sent."""
+    rows = await claim_repository.late_answers(
+        tx, claim.run, batch=claim.batch, positions=claim.positions, state=MessageState.SENT
+    )
+    return {
+        row["position"]: OutcomeRow(
+            position=row["position"],
+            contact=recipients.contact(row["position"]),
+            endpoint=recipients.endpoint(row["position"]),
+            channel=recipients.channel(row["position"]),
+            state=MessageState.SENT,
+            reason="",
+            code=row["code"],
+            attempts=claim.attempt,
+            repeated=claim.attempt > 1,  # it is the only one that began, or nobody can tell
+            final_at=row["answered_at"],
+        )
+        for row in rows
+    }
 
 
 async def correct(tx: Transaction, run: bytes, *, batch: int | None = None) -> int:

@@ -17,6 +17,7 @@ from carillon.feeds.v1.audience_feed_service_pb2_grpc import AudienceFeedService
 from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
 from carillon.feeds.v1.outcome_feed_service_pb2_grpc import add_OutcomeFeedServiceServicer_to_server
 from carillon.feeds.v1.project_feed_service_pb2_grpc import ProjectFeedServiceStub
+from carillon.feeds.v1.retry_feed_service_pb2_grpc import add_RetryFeedServiceServicer_to_server
 from carillon.feeds.v1.run_feed_service_pb2_grpc import RunFeedServiceStub
 from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceStub
 
@@ -37,6 +38,8 @@ from services.delivery.public_api import PublicApi
 from services.delivery.receipts import Receipts
 from services.delivery.reconciliation import Reconciler
 from services.delivery.recording import Recorder
+from services.delivery.retries import Retries
+from services.delivery.retry_api import RetryFeed
 from services.delivery.run_repository import WORK_CHANNEL
 from services.delivery.sealing import Seal
 from services.delivery.senders.destination import Destinations
@@ -61,6 +64,7 @@ GRPC_SERVICES = (
     "carillon.delivery.v1.ProviderAccountsService",
     "carillon.delivery.v1.PublicService",
     "carillon.feeds.v1.OutcomeFeedService",
+    "carillon.feeds.v1.RetryFeedService",
 )
 
 
@@ -145,6 +149,7 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
         add_ProviderAccountsServiceServicer_to_server(accounts_api, server)
         add_PublicServiceServicer_to_server(public, server)
         add_OutcomeFeedServiceServicer_to_server(OutcomeFeed(database), server)
+        add_RetryFeedServiceServicer_to_server(RetryFeed(Retries(database)), server)
 
     return chassis.parts(
         topics=TOPICS,

@@ -25,6 +25,7 @@ from services.runtime.ids import SIZE
 
 P256DH_SIZE = 65
 AUTH_SIZE = 16
+NO_ENDPOINT = bytes(SIZE)  # beside pushes in one chunk; a message's identity must not depend on its neighbours
 
 
 class RecipientColumns:
@@ -45,7 +46,8 @@ class RecipientColumns:
 
     def endpoint(self, position: int) -> bytes:
         """The endpoint's id, empty where the channel has none."""
-        return self._endpoints[position * SIZE : (position + 1) * SIZE]
+        endpoint = self._endpoints[position * SIZE : (position + 1) * SIZE]
+        return b"" if endpoint == NO_ENDPOINT else endpoint
 
     def has_any(self, channels: Collection[int]) -> bool:
         """Whether any position of the chunk goes one of these ways."""
@@ -75,6 +77,11 @@ def unknown_policy(fact: bytes) -> UnknownPolicy:
     """What the run, announced by this serialized CampaignLifecycle, says of attempts without an answer."""
     said = CampaignLifecycle.FromString(fact).run_started.unknown_policy
     return UnknownPolicy.RETRY if said == UNKNOWN_POLICY_RETRY else UnknownPolicy.PARK
+
+
+def is_retry(fact: bytes) -> bool:
+    """Whether the run, announced by this serialized CampaignLifecycle, sends again what earlier runs did not."""
+    return CampaignLifecycle.FromString(fact).run_started.HasField("retry_of")
 
 
 def milliseconds(instant: datetime.datetime) -> int:

@@ -119,6 +119,15 @@ outcome = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("repeated", sa.Boolean, nullable=False),
     sa.Column("final_at", INSTANT, nullable=False),
+    sa.Column("retried_by", BYTEA),  # the run that sends it again
+)
+# Retry runs, and whether they have taken all that they ever will.
+retry = sa.Table(
+    "retry",
+    metadata,
+    sa.Column("run", BYTEA, primary_key=True),
+    sa.Column("campaign", BYTEA, nullable=False),
+    sa.Column("settled", sa.Boolean, nullable=False),
 )
 # Attempts that did not end their message; of one that did, the outcome tells. `attempt` counts from 1.
 attempt = sa.Table(

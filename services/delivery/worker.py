@@ -13,14 +13,14 @@ from dataclasses import replace
 
 import structlog
 
-from services.delivery import claim_repository, run_repository
+from services.delivery import claim_repository, late_truth, run_repository
 from services.delivery.authorisation import Authorisations
-from services.delivery.claim_repository import TO_SEND, Claim
+from services.delivery.claim_repository import TO_SEND, Claim, OutcomeRow
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatch, Dispatches
 from services.delivery.domain.channels import WITHOUT_KEYS
 from services.delivery.domain.pace import Pace
-from services.delivery.exclusion import excluded
+from services.delivery.exclusion import excluded, sent_after_all
 from services.delivery.journal import Journals
 from services.delivery.messages import RecipientColumns
 from services.delivery.owners import Owners
@@ -215,9 +215,19 @@ class Worker:
         self, claim: Claim, dispatch: Dispatch, recipients: RecipientColumns, record: Record
     ) -> list[int]:
         """The positions to send; those of people who do not want it end as SUPPRESSED."""
-        if claim.version == 0:
+        if claim.version == 0 and not (dispatch.is_retry or claim.doubtful):
             return claim.positions  # nobody of this tenant was ever suppressed
-        reasons = await self._database.transaction(lambda tx: excluded(tx, dispatch.run, recipients, claim.positions))
+
+        async def work(tx: Transaction) -> tuple[dict[int, OutcomeRow], dict[int, str]]:
+            known = await late_truth.sent(tx, claim, recipients) if claim.doubtful else {}
+            reasons = await excluded(tx, dispatch.run, recipients, claim.positions) if claim.version else {}
+            if dispatch.is_retry:
+                reasons |= await sent_after_all(tx, dispatch.run, recipients, claim.positions)
+            return known, reasons
+
+        known, reasons = await self._database.transaction(work)
+        record.outcomes.extend(known.values())
+        reasons = {position: reason for position, reason in reasons.items() if position not in known}
         for position, reason in reasons.items():
             record.end(recipients, [position], MessageState.SUPPRESSED, reason, self._clock.now())
-        return [position for position in claim.positions if position not in reasons]
+        return [position for position in claim.positions if position not in reasons and position not in known]

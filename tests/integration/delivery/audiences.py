@@ -7,10 +7,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from carillon.campaigns.v1.campaigns_pb2 import PushContent
+from carillon.campaigns.v1.campaigns_pb2 import UNKNOWN_POLICY_UNSPECIFIED, PushContent, UnknownPolicy
 from carillon.events.v1.audience_batches_pb2 import AudienceBatch
 from carillon.events.v1.audience_totals_pb2 import AudienceTotals
-from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RunStarted
+from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RetryOf, RunStarted
 
 from services.delivery import suppression_repository
 from services.delivery.domain.message_identity import message_id
@@ -33,6 +33,10 @@ class Run:
     tenant: bytes = field(default_factory=ids.new_id)
     campaign: bytes = field(default_factory=ids.new_id)
     id: bytes = field(default_factory=ids.new_id)
+    channel: int = PUSH
+    policy: UnknownPolicy = UNKNOWN_POLICY_UNSPECIFIED
+    of: Run | None = None  # the run that it sends some messages of again
+    chosen: tuple[int, ...] = ()  # which, of its first batch
 
     @property
     def total(self) -> int:
@@ -42,7 +46,13 @@ class Run:
     def started(self) -> CampaignLifecycle:
         """campaigns' fact."""
         now = datetime.datetime.now(datetime.UTC)
-        started = RunStarted(run=self.id, identity_run=self.id, push_content=PushContent(title="Hello"))
+        started = RunStarted(
+            run=self.id,
+            identity_run=self._first.id,
+            push_content=PushContent(title="Hello"),
+            unknown_policy=self.policy,
+            retry_of=RetryOf() if self.of else None,
+        )
         started.start_time.FromDatetime(now)
         started.expire_time.FromDatetime(now + self.lifetime)
         return CampaignLifecycle(tenant=self.tenant, project=self.tenant, campaign=self.campaign, run_started=started)
@@ -71,6 +81,10 @@ class Run:
             contact_count=self.total,
         )
 
+    def retry(self, *positions: int) -> Run:
+        """A run that sends these messages of the first batch again."""
+        return replace(self, id=ids.new_id(), sizes=(len(positions),), of=self._first, chosen=positions)
+
     def facts(self) -> list[Fact]:
         """All of them, in order."""
         return [self.started(), *(self.batch(number) for number in range(len(self.sizes))), self.totals()]
@@ -96,22 +110,41 @@ class Run:
         """The same run, with one more batch."""
         return replace(self, sizes=(*self.sizes, size))
 
+    @property
+    def _first(self) -> Run:
+        """Whose message identities it keeps."""
+        return self.of or self
+
     def _columns(self, number: int) -> bytes:
         size = self.sizes[number]
-        first = number * 10_000  # so that nobody is in two batches
+        numbers = self.chosen or [number * 10_000 + index for index in range(size)]  # nobody is in two batches
+        contacts = b"".join(self._numbered(b"c", person) for person in numbers)
+        if self.channel == PUSH:
+            return recipients(
+                size,
+                contacts=contacts,
+                endpoints=b"".join(self._numbered(b"e", person) for person in numbers),
+                addresses=[f"https://push.example/{self._first.id.hex()}/{person}" for person in numbers],
+            )
         return recipients(
             size,
-            contacts=b"".join(self._numbered(b"c", first + index) for index in range(size)),
-            endpoints=b"".join(self._numbered(b"e", first + index) for index in range(size)),
-            addresses=[f"https://push.example/{self.id.hex()}/{first + index}" for index in range(size)],
+            channels=[self.channel],
+            contacts=contacts,
+            addresses=[f"{person}@{self._first.id.hex()}.example" for person in numbers],
+            endpoints=b"",
+            p256dh=b"",
+            auths=b"",
         )
 
     def _numbered(self, word: bytes, number: int) -> bytes:
-        return word + self.id[-7:] + number.to_bytes(4)
+        return word + self._first.id[-7:] + number.to_bytes(4)
 
     def _message_id(self, columns: RecipientColumns, position: int) -> bytes:
         return message_id(
-            run=self.id, contact=columns.contact(position), channel=PUSH, endpoint=columns.endpoint(position)
+            run=self._first.id,
+            contact=columns.contact(position),
+            channel=self.channel,
+            endpoint=columns.endpoint(position),
         )
 
 

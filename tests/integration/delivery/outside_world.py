@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from services.delivery.senders.sender import Answer, AnswerKind, Message
+from services.delivery.senders.sender import Answer, AnswerKind, Journal, Message
 from services.delivery.senders.web_push import PushAddress
 from services.runtime.clock import SystemClock
 
@@ -68,6 +68,16 @@ def accept(message: Message, earlier: int) -> Reply:
     return ACCEPTED
 
 
+def _written_down(journal: Journal | None, position: int) -> bool:
+    """Whether the body may leave."""
+    try:
+        if journal is not None:
+            journal.attempting(position)
+    except OSError:
+        return False
+    return True
+
+
 @dataclass
 class OutsideWorld:
     """The provider."""
@@ -101,7 +111,8 @@ class OutsideWorld:
 
 
 class ScriptedSender:
-    """A Sender (see services/delivery/senders/sender.py) with one connection; answers wait while it is held."""
+    """A Sender and a JournallingSender (see services/delivery/senders/sender.py) with one connection; answers wait
+    while it is held."""
 
     def __init__(self, world: OutsideWorld) -> None:
         self._world = world
@@ -116,16 +127,20 @@ class ScriptedSender:
         """The answers come."""
         self._free.set()
 
-    async def send(self, messages: Sequence[Message], *, may_start: Callable[[], bool]) -> list[Answer]:
+    async def send(
+        self, messages: Sequence[Message], *, may_start: Callable[[], bool], journal: Journal | None = None
+    ) -> list[Answer]:
         """One call after the other."""
-        return [await self._send(message, may_start) for message in messages]
+        return [await self._send(message, may_start, journal) for message in messages]
 
-    async def _send(self, message: Message, may_start: Callable[[], bool]) -> Answer:
-        if not may_start():
+    async def _send(self, message: Message, may_start: Callable[[], bool], journal: Journal | None) -> Answer:
+        if not may_start() or not _written_down(journal, message.position):
             return Answer(message.position, AnswerKind.NOT_STARTED, 0, "", time.time())
         reply = self._world.take(message)
         await asyncio.sleep(self._world.seconds_per_call)
         await self._free.wait()
+        if journal is not None and reply.kind is not AnswerKind.UNANSWERED:
+            journal.answered(message.position, reply.kind, reply.code)
         return Answer(message.position, reply.kind, reply.code, reply.reason, time.time(), reply.retry_after)
 
     async def close(self) -> None:
