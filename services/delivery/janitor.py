@@ -169,6 +169,8 @@ class Janitor:
         held = await self._database.transaction(lambda tx: claim_repository.claims_of(tx, str(self._owners.me)))
         now = self._clock.boot_seconds()
         self._unknown = {claim: self._unknown.get(claim, now) for claim in set(held) - self._worker.claims}
+        if self._worker.claiming_since is not None:  # what was claimed since then may be answered yet
+            now = min(now, self._worker.claiming_since)
         forgotten = {claim for claim, since in self._unknown.items() if now - since >= ROUND_SECONDS}
         if not forgotten:
             return

@@ -83,6 +83,7 @@ class Worker:
         self._paces: dict[bytes, Pace] = {}
         self._runs: deque[bytes] = deque()
         self._in_hand: dict[asyncio.Task[None], int] = {}
+        self.claiming_since: float | None = None  # a claim may have committed since, whose answer is under way
         self.broken: set[int] = set()  # claims whose carrying out failed by a defect, maybe after calls
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -143,7 +144,11 @@ class Worker:
         async def work(tx: Transaction) -> Claim | None:
             return await claim_repository.claim(tx, run, purpose=TO_SEND, owner=str(self._owner), most=most)
 
-        claim = await self._database.transaction(work)
+        self.claiming_since = since
+        try:
+            claim = await self._database.transaction(work)
+        finally:
+            self.claiming_since = None
         if claim is None:
             return
         task = asyncio.create_task(self._carry_out(claim, since))

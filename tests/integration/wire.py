@@ -17,6 +17,7 @@ class Wire:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._losing: tuple[bytes, bytes] | None = None
+        self._seconds: float | None = None  # how late the answer comes; None: never
         self._down = False
         self.lost = 0  # answers that were made and never arrived
 
@@ -42,7 +43,11 @@ class Wire:
 
         Only on a connection on which `after` has been said since now.
         """
-        self._losing = (after, request)
+        self._losing, self._seconds = (after, request), None
+
+    def delay_answer_to(self, request: bytes, *, after: bytes = b"", seconds: float) -> None:
+        """The same, but the answer arrives so much later."""
+        self._losing, self._seconds = (after, request), seconds
 
     def cut(self) -> None:
         """Break every connection; later ones break at once."""
@@ -90,10 +95,13 @@ class Wire:
 
     async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, losing: asyncio.Event) -> None:
         while data := await reader.read(SIZE):
-            if losing.is_set():
+            if losing.is_set() and self._seconds is None:
                 self.lost += 1
                 writer.transport.abort()
                 return
+            if losing.is_set():
+                losing.clear()
+                await asyncio.sleep(self._seconds or 0.0)
             writer.write(data)
             await writer.drain()
         writer.close()

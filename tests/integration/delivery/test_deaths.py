@@ -240,6 +240,27 @@ async def test_a_claim_whose_commit_was_not_answered_is_given_back_and_sent_with
     assert violations(run, books, world) == []
 
 
+async def test_a_claim_whose_commit_is_answered_late_is_not_given_to_another_meanwhile(
+    database: Database, world: OutsideWorld, start_process: StartProcess, behind_the_wire: Database, wire: Wire
+) -> None:
+    run = Run(sizes=(10, 50))
+    first = await start_process(database=behind_the_wire)
+    first.sender.hold()
+    await announce(database, [run.started(), run.batch(0)])
+    await eventually(world.calls, lambda calls: calls == 1)  # from now on its permission to send is renewed
+
+    wire.delay_answer_to(b"COMMIT", after=b"INSERT INTO claim", seconds=A_FEW_ROUNDS)
+    await announce(database, [run.batch(1), run.totals()])
+    await eventually(lambda: read_books(database, run), lambda books: books.claimed.total() == 60)
+    await start_process()
+    await asyncio.sleep(2 * A_FEW_ROUNDS)
+    first.sender.let_go()
+    books = await at_rest(database, run)
+
+    assert len(world.ledger) == 60
+    assert violations(run, books, world) == []
+
+
 async def test_a_claim_that_a_defect_dropped_is_given_back_in_doubt(
     database: Database, world: OutsideWorld, start_process: StartProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
