@@ -16,7 +16,7 @@ from gateway.accounts.feed_api import ProjectFeedApi
 from gateway.accounts.grpc_api import AccountsApi
 from gateway.accounts.key_ring import KeyRing
 from gateway.accounts.tokens import Published, Tokens
-from gateway.accounts.use_cases import Accounts, sealing_key
+from gateway.accounts.use_cases import Accounts
 from gateway.apis import BY_NAME
 from gateway.dialects.reachbell.api import CampaignsApi as ReachBellApi
 from gateway.door.authorization import AuthorizationApi
@@ -68,9 +68,7 @@ def build(settings: GatewaySettings) -> Sequence[Part]:
     database = Database(settings.database_url, process=SERVICE)
     key_ring = KeyRing(database)
     tokens = Tokens(seed=settings.token_key, issuer=settings.token_issuer, published=published(settings))
-    idempotency = Idempotency(
-        database=database, clock=clock, services=[ACCOUNTS], sealing_key=sealing_key(settings.token_key)
-    )
+    idempotency = Idempotency(database=database, clock=clock, services=[ACCOUNTS], secret=settings.token_key)
     accounts = Accounts(database=database, idempotency=idempotency, key_ring=key_ring, tokens=tokens, clock=clock)
     credentials = Credentials(key_ring=key_ring, tokens=tokens, operator_key=settings.operator_key)
     channels = [

@@ -9,8 +9,6 @@ import datetime
 from collections.abc import Sequence
 
 from carillon.accounts.v1 import accounts_pb2 as pb
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.accounts import keys, messages, repository
 from gateway.accounts.key_ring import KeyRing
@@ -51,11 +49,6 @@ def _checked_region(code: str) -> str:
     if code and not (len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()):
         raise Invalid("PHONE_REGION_INVALID", "A region is two capital letters.", field="project.phone_region")
     return code
-
-
-def sealing_key(token_key: bytes) -> bytes:
-    """What kept answers are sealed with: an API key's secret and a token are among them."""
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"carillon kept answers").derive(token_key)
 
 
 class Accounts:

@@ -1,6 +1,6 @@
 """Owns how provider accounts look on the wire.
 
-Never writes a secret into what is answered or stored beside it.
+Never writes a secret into what is answered or stored beside it, but for the answer to whoever made it.
 """
 
 from __future__ import annotations
@@ -79,6 +79,14 @@ def account_to(account: ProviderAccount) -> pb.ProviderAccount:
             message.http.connections = http.connections
             message.http.timeout_seconds = http.timeout_seconds
     return message
+
+
+def made_to(account: ProviderAccount) -> pb.ProviderAccount:
+    """What whoever made it is answered, once: with an HTTP account's signing secret."""
+    answer = account_to(account)
+    if isinstance(account.provider, HttpProvider):
+        answer.http.signing_secret = account.provider.signing_secret
+    return answer
 
 
 def secret_of(provider: Provider) -> str:

@@ -53,15 +53,19 @@ from services.project_tenants import ProjectTenants
 from services.projects import Projects
 from services.runtime.chassis import Chassis
 from services.runtime.clock import SystemClock
+from services.runtime.idempotency import Idempotency
 from services.runtime.process import Part, run_process
 from services.runtime.settings import read_settings
 from services.topics import TOPICS
 
-GRPC_SERVICES = (
+NATIVE_SERVICES = (
     "carillon.delivery.v1.DeliveryService",
     "carillon.delivery.v1.SuppressionsService",
-    "carillon.delivery.v1.ControlService",
     "carillon.delivery.v1.ProviderAccountsService",
+)
+GRPC_SERVICES = (
+    *NATIVE_SERVICES,
+    "carillon.delivery.v1.ControlService",
     "carillon.delivery.v1.PublicService",
     "carillon.feeds.v1.OutcomeFeedService",
     "carillon.feeds.v1.RetryFeedService",
@@ -80,7 +84,10 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
     projects = Projects(AccountsServiceStub(gateway))
     owners = Owners(Path(settings.state_dir) / "owners")
     keys = VapidKeys(database=database, encryption_key=settings.encryption_key)
-    accounts = ProviderAccounts(database=database, seal=Seal(settings.encryption_key), clock=clock)
+    idempotency = Idempotency(database=database, clock=clock, services=NATIVE_SERVICES, secret=settings.encryption_key)
+    accounts = ProviderAccounts(
+        database=database, idempotency=idempotency, seal=Seal(settings.encryption_key), clock=clock
+    )
     links = Links(settings.encryption_key)
     journals = Journals(owners.directory, owners.me)
     dispatches = Dispatches(database=database, settings=settings, keys=keys, links=links)
@@ -162,6 +169,7 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
             receipts,
             chassis.pull("campaigns' open runs and segments' batches", reactions.pull_runs),
         ],
+        idempotency=idempotency,
     )
 
 

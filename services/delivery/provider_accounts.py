@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.delivery.account_messages import account_from_stored, account_to, secret_of
+from carillon.delivery.v1 import provider_accounts_pb2 as pb
+
+from services.delivery.account_messages import account_from_stored, account_to, made_to, secret_of
 from services.delivery.domain.accounts import Provider, ProviderAccount, check_display_name
 from services.delivery.sealing import Seal
 from services.runtime import ids
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Exhausted
+from services.runtime.idempotency import Idempotency
 
 MOST_OF_A_PROJECT = 1_000
 
@@ -21,15 +24,16 @@ MOST_OF_A_PROJECT = 1_000
 class ProviderAccounts:
     """All accounts."""
 
-    def __init__(self, *, database: Database, seal: Seal, clock: Clock) -> None:
+    def __init__(self, *, database: Database, idempotency: Idempotency, seal: Seal, clock: Clock) -> None:
         self._database = database
+        self._idempotency = idempotency
         self._seal = seal
         self._clock = clock
 
     async def create(
         self, *, tenant: bytes, project: bytes, display_name: str, provider: Provider, path: str
-    ) -> ProviderAccount:
-        """Store a new account. Raises Invalid, Exhausted."""
+    ) -> pb.ProviderAccount:
+        """Store a new account; what whoever made it is answered. Raises Invalid, Exhausted."""
         check_display_name(display_name, path=f"{path}.display_name")
         account = ProviderAccount(
             id=ids.new_id(),
@@ -39,7 +43,7 @@ class ProviderAccounts:
             create_time=self._clock.now(),
         )
 
-        async def store(tx: Transaction) -> None:
+        async def store(tx: Transaction) -> pb.ProviderAccount:
             count = await tx.raw.fetchval(
                 "SELECT count(*) FROM provider_account WHERE tenant = $1 AND project = $2", tenant, project
             )
@@ -56,9 +60,9 @@ class ProviderAccounts:
                 self._seal.close(secret_of(provider).encode(), owner=tenant + account.id),
                 account.create_time,
             )
+            return made_to(account)
 
-        await self._database.transaction(store)
-        return account
+        return await self._idempotency.transaction(pb.ProviderAccount, store)
 
     async def find(self, *, tenant: bytes, account: bytes) -> ProviderAccount | None:
         """The account with its secret, for whoever sends through it."""

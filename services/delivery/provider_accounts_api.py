@@ -17,7 +17,7 @@ from google.protobuf.empty_pb2 import Empty
 from services import names
 from services.delivery.account_messages import account_to, provider_from
 from services.delivery.account_probe import AccountProbe
-from services.delivery.domain.accounts import HttpProvider, ProviderAccount
+from services.delivery.domain.accounts import ProviderAccount
 from services.delivery.provider_accounts import ProviderAccounts
 from services.delivery.senders.destination import Destinations
 from services.projects import Projects
@@ -49,17 +49,13 @@ class ProviderAccountsApi(ProviderAccountsServiceServicer):
         caller, project = current_caller(), names.split_project(request.parent)
         await self._projects.require(caller, project)
         provider = provider_from(request.provider_account, self._destinations, path=PATH)
-        made = await self._accounts.create(
+        return await self._accounts.create(
             tenant=caller.tenant(),
             project=project,
             display_name=request.provider_account.display_name,
             provider=provider,
             path=PATH,
         )
-        answer = account_to(made)
-        if isinstance(provider, HttpProvider):
-            answer.http.signing_secret = provider.signing_secret
-        return answer
 
     async def GetProviderAccount(self, request: api.GetProviderAccountRequest, context: Context) -> pb.ProviderAccount:
         """Answer it."""

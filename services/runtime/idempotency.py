@@ -20,6 +20,8 @@ from typing import TypeVar
 import grpc
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
@@ -59,12 +61,17 @@ def is_post(method: str) -> bool:
     return bool(options.Extensions[annotations_pb2.http].WhichOneof("pattern") == "post")
 
 
-def digest_of(*parts: bytes) -> bytes:
-    """Tells requests apart."""
-    digest = hashlib.blake2b(digest_size=16)
+def digest_of(*parts: bytes, key: bytes = b"") -> bytes:
+    """Tells requests apart; with a key, to whoever has it."""
+    digest = hashlib.blake2b(digest_size=16, key=key)
     for part in parts:
         digest.update(len(part).to_bytes(8) + part)
     return digest.digest()
+
+
+def derived(secret: bytes) -> bytes:
+    """A key for nothing but this, from a secret that has another purpose (RFC 5869)."""
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"carillon kept answers").derive(secret)
 
 
 def encode(message: Message) -> bytes:
@@ -73,15 +80,19 @@ def encode(message: Message) -> bytes:
 
 
 class Idempotency:
-    """Keeps the answers of some services' POSTs, sealed (AES-256-GCM) where there is a key for that."""
+    """Keeps the answers of some services' POSTs. Where there are secrets among them, `secret` is the process' own.
+
+    With it, answers are sealed (AES-256-GCM), and what was asked is not to be guessed from its digest.
+    """
 
     def __init__(
-        self, *, database: Database, clock: Clock, services: Collection[str], sealing_key: bytes | None = None
+        self, *, database: Database, clock: Clock, services: Collection[str], secret: bytes | None = None
     ) -> None:
         self._database = database
         self._clock = clock
         self._services = frozenset(services)
-        self._cipher = AESGCM(sealing_key) if sealing_key else None
+        self._key = derived(secret) if secret else b""
+        self._cipher = AESGCM(self._key) if self._key else None
 
     def once_of(self, metadata: Mapping[str, object], *, method: str, caller: Caller, request: Message) -> Once | None:
         """The use of a key that a call is, if it is one. Raises Invalid where the key is none.
@@ -95,7 +106,9 @@ class Idempotency:
             raise Invalid("IDEMPOTENCY_KEY_INVALID", "1 to 255 printable ASCII characters.", field="Idempotency-Key")
         asked = str(metadata.get(DIGEST_KEY, "")).encode() or encode(request)
         limits = b"".join(sorted(caller.projects))
-        return Once(tenant=caller.organization, key=key, digest=digest_of(method.encode(), limits, asked))
+        return Once(
+            tenant=caller.organization, key=key, digest=digest_of(method.encode(), limits, asked, key=self._key)
+        )
 
     async def give(self, once: Once, work: Callable[[], Awaitable[Message]]) -> Message | bytes:
         """The answer that was given before, or that of the work. Raises Conflict where the key was used otherwise."""

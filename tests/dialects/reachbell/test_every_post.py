@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from gateway.apis import BY_NAME
 from gateway.routes import Route
 from services.runtime import ids
 from tests.dialects.reachbell.raw_http import RawAnswer, ask
-from tests.dialects.reachbell.requests import PROJECT, REQUESTS, SENT, Request
+from tests.dialects.reachbell.requests import ACCOUNT, CONTACT, PROJECT, REQUESTS, SENT, Request
 from tests.dialects.reachbell.spelling import spell
 from tests.dialects.reachbell.world import World, make_ready, make_world
 from tests.e2e.books import push
@@ -54,6 +54,7 @@ def _named(name: str, other: str | None = None) -> Case:
 EVERYBODY: Request = {"filter": {}}
 LAUNCH: Request = {"display_name": "x", "channels": ["CHANNEL_PUSH"], "push_content": {"title": "x"}}
 COUNTED: Request = {"parent": PROJECT, "audience": EVERYBODY, "channels": ["CHANNEL_PUSH"]}
+SUPPRESSED: Request = {"name": CONTACT, "channels": ["CHANNEL_PUSH"]}
 RUNNING = PROJECT + "/campaigns/{running}"
 DRAFT = PROJECT + "/campaigns/{ready}"
 
@@ -94,12 +95,26 @@ CASES: Mapping[str, Case] = {
         makes="segments.segment",
     ),
     "native CountAudience": Case(COUNTED, {**COUNTED, "parent": "projects/{their_project}"}),
+    "native SuppressContact": Case(SUPPRESSED, {**SUPPRESSED, "reason": "ASKED"}),
+    "native UnsuppressContact": Case(SUPPRESSED, {**SUPPRESSED, "channels": ["CHANNEL_PUSH", "CHANNEL_EMAIL"]}),
+    "native CreateProviderAccount": Case(
+        {"parent": PROJECT, "provider_account": {"display_name": "x", "http": {"url": "https://example.com/"}}},
+        {"parent": PROJECT, "provider_account": {"display_name": "y", "http": {"url": "https://example.com/"}}},
+        makes="delivery.provider_account",
+    ),
+    "native TestProviderAccount": _named(ACCOUNT),
     "reachbell CreateCampaign": Case(
         {"name": "x", "projectId": "{project}"}, {"name": "y", "projectId": "{project}"}, makes="campaigns.campaign"
     ),
     "reachbell SendCampaign": Case(
         {"id": "{sent}"}, {"id": "{sent}", "segment": {"filters": {}}}, makes="campaigns.campaign"
     ),
+}
+# What is told once → where its answer is kept, and the secret in it.
+SHOWN_ONCE: Mapping[str, Callable[[Any], tuple[str, str]]] = {
+    "native CreateApiKey": lambda told: ("accounts", told["secret"]),
+    "native CreateToken": lambda told: ("accounts", told["token"]),
+    "native CreateProviderAccount": lambda told: ("delivery", told["http"]["signingSecret"]),
 }
 # What is not repeated because the state forbids it, or because it changes nothing the second time.
 REPEATED_WITHOUT_A_KEY = {operation for operation, case in CASES.items() if case.makes not in (None, "campaigns.run")}
@@ -173,14 +188,14 @@ async def test_a_key_has_one_effect_and_one_answer(stack: Running, world: World,
         assert (await post(case.request)).body != late.body, "without a key it is done again"
 
 
-@pytest.mark.parametrize("operation", ["native CreateApiKey", "native CreateToken"])
+@pytest.mark.parametrize("operation", SHOWN_ONCE)
 async def test_what_is_shown_once_is_not_stored_in_clear(stack: Running, world: World, operation: str) -> None:
     answer = _post(stack, operation, CASES[operation].request, world, key=f"sealed {operation}", credential="key")
 
-    told = answer.json.get("secret") or answer.json["token"]
+    schema, told = SHOWN_ONCE[operation](answer.json)
     connection = await asyncpg.connect(stack.described["postgres"])
     try:
-        kept = await connection.fetch("SELECT key, answer FROM accounts.idempotency")
+        kept = await connection.fetch(f"SELECT key, answer FROM {schema}.idempotency")
     finally:
         await connection.close()
     assert f"sealed {operation}" in [row["key"] for row in kept]

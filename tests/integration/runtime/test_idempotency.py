@@ -24,10 +24,10 @@ OTHER_DIGEST = b"other"
 class Shop:
     """Sells one thing a call; a sale is a row of the outbox."""
 
-    def __init__(self, database: Database, *, sealing_key: bytes | None = None) -> None:
+    def __init__(self, database: Database, *, secret: bytes | None = None) -> None:
         self.database = database
         self.clock = MovableClock()
-        self.idempotency = Idempotency(database=database, clock=self.clock, services=(), sealing_key=sealing_key)
+        self.idempotency = Idempotency(database=database, clock=self.clock, services=(), secret=secret)
         self.tenant = ids.new_id()
 
     def once(self, key: str = "k", digest: bytes = b"same") -> Once:
@@ -149,14 +149,14 @@ async def test_a_tenants_keys_are_its_own(shop: Shop) -> None:
 
 async def test_sealed_answers_are_read_with_their_own_secret_only(connect: Callable[..., Database]) -> None:
     database = connect("campaigns")
-    shop = Shop(database, sealing_key=bytes(32))
+    shop = Shop(database, secret=bytes(32))
     await shop.idempotency.give(shop.once(), shop.sell)
 
     (stored,) = await shop.kept()
     assert ANSWER.SerializeToString() not in stored
     assert await told(shop.idempotency.give(shop.once(), shop.sell)) == ANSWER
 
-    other = Idempotency(database=database, clock=SystemClock(), services=(), sealing_key=bytes(range(32)))
+    other = Idempotency(database=database, clock=SystemClock(), services=(), secret=bytes(range(32)))
     with pytest.raises(Conflict) as refused:
         await other.give(shop.once(), shop.sell)
     assert refused.value.reason == "IDEMPOTENCY_ANSWER_LOST"
