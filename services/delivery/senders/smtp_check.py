@@ -13,31 +13,31 @@ from services.delivery.senders.smtp_session import PORTS, Opener, SessionError
 from services.delivery.senders.smtp_wire import Reply
 
 _SENTENCES = {
-    "HOST_INVALID": "{host!r} is not a host name or an IP address",
-    "PORT_NOT_ALLOWED": f"mail is handed in at port {', '.join(map(str, sorted(PORTS)))}, not at {{port}}",
-    "ADDRESS_NOT_PUBLIC": "{host} is not a public address, and the operator has not listed {host}:{port}",
-    "CA_CERTIFICATES_INVALID": "the CA certificates are not certificates in PEM",
-    "CLIENT_NAME_INVALID": "the client name is not a host name",
-    "NAME_NOT_RESOLVED": "no address was found for {host}",
-    "CONNECTION_REFUSED": "{host} refuses connections at port {port}",
-    "CONNECTION_TIMEOUT": "{host} did not take a connection at port {port} in time",
-    "CONNECTION_FAILED": "no connection to {host} at port {port} came about",
-    "CONNECTION_LOST": "{host} closed the connection",
+    "HOST_INVALID": "{host!r} is not a host name or an IP address.",
+    "PORT_NOT_ALLOWED": f"Mail is handed in at port {', '.join(map(str, sorted(PORTS)))}, not at {{port}}.",
+    "ADDRESS_NOT_PUBLIC": "{host} is not a public address, and the operator has not listed {host}:{port}.",
+    "CA_CERTIFICATES_INVALID": "The CA certificates are not certificates in PEM.",
+    "CLIENT_NAME_INVALID": "The client name is not a host name.",
+    "NAME_NOT_RESOLVED": "No address was found for {host}.",
+    "CONNECTION_REFUSED": "{host} refuses connections at port {port}.",
+    "CONNECTION_TIMEOUT": "{host} did not take a connection at port {port} in time.",
+    "CONNECTION_FAILED": "No connection to {host} at port {port} came about.",
+    "CONNECTION_LOST": "{host} closed the connection.",
     "RESPONSE_TIMEOUT": "{host} took the connection but did not answer in time; is port {port} for TLS from the start?",
-    "ANSWER_MALFORMED": "{host} does not speak SMTP at port {port}",
-    "ANSWER_TOO_LARGE": "{host} does not speak SMTP at port {port}",
-    "TLS_CERTIFICATE_MISMATCH": "the certificate of {host} is for another name",
-    "TLS_CERTIFICATE_UNTRUSTED": "the certificate of {host} is expired or not signed by anybody who is trusted",
+    "ANSWER_MALFORMED": "{host} does not speak SMTP at port {port}.",
+    "ANSWER_TOO_LARGE": "{host} does not speak SMTP at port {port}.",
+    "TLS_CERTIFICATE_MISMATCH": "The certificate of {host} is for another name.",
+    "TLS_CERTIFICATE_UNTRUSTED": "The certificate of {host} is expired or not signed by anybody who is trusted.",
     "TLS_FAILED": "TLS with {host} failed; is port {port} one for STARTTLS, or without TLS?",
-    "SMTP_GREETING_REFUSED": "{host} does not take mail from here",
-    "SMTP_EHLO_REFUSED": "{host} refused the greeting of this client",
-    "SMTP_STARTTLS_NOT_OFFERED": "{host} offers no STARTTLS at port {port}",
-    "SMTP_STARTTLS_REFUSED": "{host} refused STARTTLS",
-    "SMTP_AUTH_NEEDS_TLS": "a password is not sent over a line in the clear unless the account allows it",
-    "SMTP_AUTH_NOT_OFFERED": "{host} offers neither AUTH PLAIN nor AUTH LOGIN on this line",
-    "SMTP_AUTH_REFUSED": "{host} refused user name and password",
-    "SMTP_AUTH_DEFERRED": "{host} cannot check user name and password now",
-    "SMTP_NOOP_REFUSED": "{host} closed after it had taken user name and password",
+    "SMTP_GREETING_REFUSED": "{host} does not take mail from here.",
+    "SMTP_EHLO_REFUSED": "{host} refused the greeting of this client.",
+    "SMTP_STARTTLS_NOT_OFFERED": "{host} offers no STARTTLS at port {port}.",
+    "SMTP_STARTTLS_REFUSED": "{host} refused STARTTLS.",
+    "SMTP_AUTH_NEEDS_TLS": "A password is not sent over a line in the clear unless the account allows it.",
+    "SMTP_AUTH_NOT_OFFERED": "{host} offers neither AUTH PLAIN nor AUTH LOGIN on this line.",
+    "SMTP_AUTH_REFUSED": "{host} refused user name and password.",
+    "SMTP_AUTH_DEFERRED": "{host} cannot check user name and password now.",
+    "SMTP_NOOP_REFUSED": "{host} closed after it had taken user name and password.",
 }
 
 
@@ -77,4 +77,4 @@ def _said(reply: Reply | None) -> str:
     if reply is None:
         return ""
     words = "".join(letter if letter.isprintable() else " " for letter in reply.text)[:200]
-    return f'; it said "{reply.code} {words}"'
+    return f' It said "{reply.code} {words}".'

@@ -20,6 +20,7 @@ from services.delivery.senders.smtp_wire import Reply
 _READ_GRACE = 0.2  # seconds; after a freeze timers fire before waiting replies are read
 _FRESH = 0.5  # seconds; a connection idle for longer is looked at before it is trusted with a message
 _GOODBYE = 2.0  # seconds for the reply to QUIT
+_DROPPED = "CONNECTION_DROPPED"  # by ourselves
 _CLOSING = 421  # RFC 5321 §3.8: the server closes after this, whatever was asked
 
 
@@ -154,7 +155,7 @@ class Connection:
         assert self._envelope is not None
         if reply.code == 354 and self._envelope.refusal is None:
             return self._send_body(self._envelope)
-        if reply.code == 354:
+        if reply.code == 354 and self._envelope.refused_at is Step.RCPT:
             return self._ask(b".\r\n", self._on_empty_body)  # RFC 2920 §3.1: to nobody, and nothing
         if reply.code < 400:
             return self._wire.end("ANSWER_MALFORMED")
@@ -258,7 +259,7 @@ class Connection:
 
     def drop(self) -> None:
         """Close at once: a body that is out is unanswered."""
-        self._wire.end("CONNECTION_DROPPED")
+        self._wire.end(_DROPPED)
 
     def on_end(self, reason: str) -> None:
         if self.closed:
@@ -278,6 +279,8 @@ class Connection:
         call = envelope.call
         if envelope.refusal is not None:
             envelope.settle()
+        elif reason == _DROPPED:
+            call.not_started()
         elif self._bodies_replied and not call.moved:
             call.moved = True
             self._put_back(call)

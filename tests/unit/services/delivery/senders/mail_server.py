@@ -54,6 +54,8 @@ class MailServer:
 
     async def __aenter__(self) -> MailServer:
         self._writers: set[asyncio.StreamWriter] = set()
+        self._visits: set[asyncio.Task[None]] = set()
+        self._left = {verb: list(replies) for verb, replies in self.replies.items()}
         tls = self.tls if self.implicit else None
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls, backlog=1024, limit=1 << 22)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -62,6 +64,9 @@ class MailServer:
     async def __aexit__(self, *problem: object) -> None:
         self._server.close()
         self.hang_up()
+        for task in self._visits:
+            task.cancel()
+        await asyncio.gather(*self._visits, return_exceptions=True)
 
     def hang_up(self) -> None:
         for writer in self._writers:
@@ -72,20 +77,24 @@ class MailServer:
         return f"127.0.0.1:{self.port}"
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visit = asyncio.current_task()
+        assert visit is not None
+        self._visits.add(visit)
         self.connections += 1
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         self._writers.add(writer)
         try:
             await _Visit(self, reader, writer).serve()
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
+            pass  # a task of a stream that ends by cancellation would be reported as an error
         finally:
+            self._visits.discard(visit)
             self.open -= 1
             writer.close()
 
     def say(self, verb: str, otherwise: str) -> str:
-        left = self.replies.get(verb)
+        left = self._left.get(verb)
         return left.pop(0) if left else otherwise
 
 
@@ -172,7 +181,7 @@ class _Visit:
             await self._read()
         body, self._buffer = (b"\r\n" + self._buffer).split(b"\r\n.\r\n", 1)
         said = server.say("BODY", "250 kept" if self._recipients else "554 nobody")
-        if said.startswith("2") or said == KEEP_AND_DROP:
+        if self._recipients and (said.startswith("2") or said == KEEP_AND_DROP):
             text = body[2:].replace(b"\r\n..", b"\r\n.")
             text = text[1:] if text.startswith(b"..") else text
             server.kept.append(Kept(self._mail_from or "", tuple(self._recipients), text + b"\r\n"))
@@ -185,7 +194,11 @@ class _Visit:
     async def _starttls(self) -> None:
         await self._answer(self._server.say("STARTTLS", "220 go"))
         assert self._server.tls is not None
+        plain = self._writer.transport
         await self._writer.start_tls(self._server.tls)
+        if self._writer.transport is None:  # uvloop's way of saying that it failed
+            self._writer._transport = plain
+            raise _Cut
         self._secure = True
 
     async def _auth(self, line: str) -> None:
@@ -214,6 +227,8 @@ class _Visit:
             raise _Cut
         self._written += len(data)
         for part in self._server.split(data):
+            if self._writer.is_closing():
+                raise _Cut
             self._writer.write(part)
             await asyncio.sleep(0)
 
