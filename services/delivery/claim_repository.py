@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from services.delivery.run_repository import ACTIVE, SENDING, STOPPED
+from services.message_states import MessageState
 from services.runtime.database import Transaction
 
 LEASE = datetime.timedelta(seconds=30)
@@ -331,7 +332,11 @@ async def reasons(tx: Transaction, runs: Sequence[bytes]) -> dict[str, int]:
 async def repeated(tx: Transaction, runs: Sequence[bytes]) -> int:
     """SENT messages that may have reached their device twice."""
     return int(
-        await tx.raw.fetchval("SELECT count(*) FROM outcome WHERE run = ANY($1::bytea[]) AND repeated", list(runs))
+        await tx.raw.fetchval(
+            "SELECT count(*) FROM outcome WHERE run = ANY($1::bytea[]) AND repeated AND state = $2",
+            list(runs),
+            int(MessageState.SENT),
+        )
     )
 
 

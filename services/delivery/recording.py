@@ -152,10 +152,14 @@ class Record:
                 reason=final.reason,
                 code=code,
                 attempts=attempts,
-                repeated=self.claim.doubtful and final.state is MessageState.SENT,
+                repeated=self.claim.doubtful and self._may_have_arrived_twice(final.state),
                 final_at=at,
             )
         )
+
+    def _may_have_arrived_twice(self, state: MessageState) -> bool:
+        """An UNKNOWN one that was tried twice did if a late answer says so."""
+        return state is MessageState.SENT or (state is MessageState.UNKNOWN and self.claim.attempt > 1)
 
 
 class Recorder:

@@ -72,6 +72,15 @@ def test_what_is_accepted_after_a_doubt_is_marked_as_repeated() -> None:
     assert [row.repeated for row in record.outcomes] == [True, False]
 
 
+def test_what_ends_in_doubt_after_two_tries_is_marked_in_case_a_late_answer_says_it_arrived() -> None:
+    tried_once, tried_twice = a_record(doubtful=True, attempt=1), a_record(doubtful=True, attempt=2)
+
+    for record in (tried_once, tried_twice):
+        record.end(COLUMNS, [0], MessageState.CANCELLED, "CAMPAIGN_CANCELLED", NOW)
+
+    assert [row.repeated for record in (tried_once, tried_twice) for row in record.outcomes] == [False, True]
+
+
 def test_an_endpoint_that_is_gone_is_named_and_a_mere_refusal_is_not() -> None:
     record = a_record()
 
