@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.stack.vigil import ROUND, SILENCE_ALLOWED, START_ALLOWED, Vigil
+from tools.stack.vigil import LONGEST_START, ROUND, SILENCE_ALLOWED, START_ALLOWED, Vigil
 
 
 def vigil_over(pids: dict[str, int]) -> Vigil:
@@ -76,3 +76,32 @@ def test_nobody_is_blamed_for_a_standstill_of_the_whole_machine() -> None:
 
     assert vigil.overdue(now=600.0) == {}
     assert pass_rounds(vigil, since=602.0, until=600.0 + SILENCE_ALLOWED) == {"kafka": 7}
+
+
+def test_who_never_answered_in_the_time_of_a_start_gets_twice_as_much_the_next_time() -> None:
+    vigil = vigil_over({"kafka": 7})
+    pass_rounds(vigil, since=0.0, until=START_ALLOWED)
+    vigil.observe({}, now=START_ALLOWED + 1)
+    second = START_ALLOWED + 2
+
+    vigil.observe({"kafka": 8}, now=second)
+
+    assert pass_rounds(vigil, since=second, until=second + 2 * START_ALLOWED - ROUND) == {}
+    assert pass_rounds(vigil, since=second + 2 * START_ALLOWED, until=second + 2 * START_ALLOWED) == {"kafka": 8}
+
+
+def test_a_start_that_was_cut_short_gets_no_more_than_any_other() -> None:
+    vigil = vigil_over({"kafka": 7})
+
+    vigil.observe({"kafka": 8}, now=5.0)
+
+    assert pass_rounds(vigil, since=5.0, until=5.0 + START_ALLOWED) == {"kafka": 8}
+
+
+def test_the_time_of_a_start_does_not_grow_for_ever() -> None:
+    vigil, now = vigil_over({"kafka": 1}), 0.0
+    for pid in range(2, 10):
+        now += LONGEST_START
+        vigil.observe({"kafka": pid}, now=now)
+
+    assert pass_rounds(vigil, since=now, until=now + LONGEST_START) == {"kafka": 9}
