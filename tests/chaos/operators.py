@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -29,8 +30,9 @@ class Hold:
 class Operators:
     """Whoever pauses and resumes one campaign; every command is repeated until it is answered."""
 
-    def __init__(self, native: Client, campaign: str, *, seed: int) -> None:
+    def __init__(self, native: Client, campaign: str, *, seed: int, say: Callable[[str], None]) -> None:
         self._native = native
+        self._say = say
         self._campaign = campaign
         self._dice = random.Random(f"operators of {seed}")
         self.holds: list[Hold] = []
@@ -43,9 +45,12 @@ class Operators:
             await asyncio.sleep(self._dice.uniform(0.2, 1.0) * seconds / times)
             together = number % 3 == 2
             if not await (self._two_at_once() if together else self._pause()):
+                self._say("pause: the campaign has ended")
                 return
+            self._say("pause, by two operators at once" if together else "pause")
             await asyncio.sleep(self._dice.uniform(1.1, 2.0))
             await self._resume()
+            self._say("resume")
 
     async def _pause(self) -> bool:
         answered = await self._insist("pause")

@@ -70,7 +70,7 @@ class Seed:
             disturber = Disturber(self._stack, delay_ms=self._delay(0, 0), say=self._say)
             await disturber.begin()
             campaign = (await reachbell.call("POST", "/campaigns", push(workspace)))["id"]
-            operators = Operators(native, _path(workspace, campaign), seed=self._seed)
+            operators = Operators(native, _path(workspace, campaign), seed=self._seed, say=self._say)
             await self._disturb(disturber, operators, reachbell, campaign)
             await _wait_until_ended(reachbell, campaign, seconds=2 * FINISHED_WITHIN)
             ended_after = time.monotonic() - self._last_fault
