@@ -19,7 +19,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import large_export, many_streams, steady_calls
+from tests.bench import large_export, many_pauses, many_streams, steady_calls
 from tests.bench.percentiles import milliseconds
 from tests.bench.plain_push import push_plainly
 from tests.bench.processes import cpu_seconds, cpu_share, memory_mb
@@ -136,6 +136,15 @@ async def _export(there: Running, table: Table) -> None:
     table.add_row("  memory at most", _megabytes(export.most), "")
 
 
+async def _pauses(there: Running, table: Table) -> None:
+    """Pauses and resumes of one campaign, without faults."""
+    workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Held")
+    await add_people(there.described, workspace, many_pauses.PEOPLE)
+    pauses = await many_pauses.measure(there.described, workspace)
+    table.add_row("last call start after a pause's answer", milliseconds(pauses.last_start), "p99 ≤ 250 ms")
+    table.add_row("first call start after a resume's answer", milliseconds(pauses.first_start), "≤ 1,000 ms")
+
+
 async def _seconds_to_completion(described: Mapping[str, Any], workspace: Workspace) -> float:
     async with Client(described["dialects"]["reachbell"], workspace.key_header) as reachbell:
         started = time.monotonic()
@@ -183,7 +192,7 @@ def _machine() -> str:
     )
 
 
-PARTS = {"sending": _sending, "calls": _calls, "streams": _streams, "export": _export}
+PARTS = {"sending": _sending, "calls": _calls, "streams": _streams, "export": _export, "pauses": _pauses}
 
 
 if __name__ == "__main__":
