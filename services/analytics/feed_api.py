@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 from carillon.events.v1.run_counted_pb2 import RunCounted
@@ -45,6 +47,23 @@ class LedgerFeedApi(LedgerFeedServiceServicer):
         runs = read_runs(request.runs)
         counted = await self._database.transaction(lambda tx: repository.counted_runs(tx, runs))
         return service.BatchGetCountedRunsResponse(runs=[RunCounted.FromString(item) for item in counted])
+
+    async def StreamCorrectedCounts(
+        self, request: service.StreamCorrectedCountsRequest, context: Any
+    ) -> AsyncIterator[service.StreamCorrectedCountsResponse]:
+        """The runs that were counted again since, page by page."""
+        since, after = request.change_time.ToDatetime(datetime.UTC), b""
+        read_at = await self._database.transaction(repository.read_clock)
+        while True:
+            page = await self._database.transaction(
+                partial(repository.corrected_runs, since=since, after=after, limit=MAX_RUNS)
+            )
+            answer = service.StreamCorrectedCountsResponse(runs=[RunCounted.FromString(fact) for _, fact in page])
+            answer.read_time.FromDatetime(read_at)
+            yield answer
+            if len(page) < MAX_RUNS:
+                return
+            after = page[-1][0]
 
 
 class RecipientFeedApi(RecipientFeedServiceServicer):

@@ -58,6 +58,7 @@ def build(settings: AnalyticsSettings) -> Sequence[Part]:
             watches,
             chassis.pull("states", pulls.ask_states),
             chassis.pull("ended-runs", pulls.ask_ended_runs),
+            chassis.pull("corrections", pulls.ask_corrections),
             chassis.pull("receipts", receipts.ask),
         ],
     )

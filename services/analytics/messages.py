@@ -100,17 +100,19 @@ def counted_event(ended: RunEnded) -> RunCounted:
         state=ended.state,
         counts=ended.counts,
         end_time=ended.end_time,
+        correction=ended.correction,
     )
 
 
 async def publish_counted(tx: Transaction, event: RunCounted) -> None:
-    """Announce it with the transaction that found it; the same run is the same event."""
+    """Announce it with the transaction that found it; the same correction of the same run is the same event."""
+    corrected = b"%d" % event.correction if event.correction else b""
     await publish(
         tx,
         topic=RUN_COUNTED.name,
         key=event.tenant + event.run,
         event=event,
-        event_id=hashlib.blake2b(b"run-counted" + event.run, digest_size=16).digest(),
+        event_id=hashlib.blake2b(b"run-counted" + event.run + corrected, digest_size=16).digest(),
     )
 
 

@@ -11,12 +11,17 @@ from typing import Any
 
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
 from carillon.events.v1.run_ended_pb2 import RunEnded
-from carillon.feeds.v1.outcome_feed_service_pb2 import BatchGetEndedRunsRequest, StreamOutcomesRequest
+from carillon.feeds.v1.outcome_feed_service_pb2 import (
+    BatchGetEndedRunsRequest,
+    StreamCorrectedEndsRequest,
+    StreamOutcomesRequest,
+)
 from carillon.feeds.v1.outcome_feed_service_pb2_grpc import OutcomeFeedServiceStub
 from carillon.feeds.v1.run_feed_service_pb2 import BatchGetStatesRequest, StreamOpenRunsRequest
 from carillon.feeds.v1.run_feed_service_pb2_grpc import RunFeedServiceStub
 
 from services.analytics import repository, use_cases
+from services.analytics.receipt_pull import EVER, OVERLAP
 from services.analytics.subscriptions import handle_lifecycle
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
@@ -36,6 +41,7 @@ class Pulls:
         self._runs = runs
         self._outcomes = outcomes
         self._clock = clock
+        self._corrections_since = EVER
 
     async def ask_states(self) -> None:
         """Hear of changes of the campaigns here that have not ended, and of open runs not met."""
@@ -75,6 +81,15 @@ class Pulls:
                 await self._handle(use_cases.end_run, fact)
             for fact in await self._late(ended):
                 await self._ask_outcomes(fact.run)
+
+    async def ask_corrections(self) -> None:
+        """Hear of the ends that late answers corrected; those that are news are counted again by `ask_ended_runs`."""
+        request = StreamCorrectedEndsRequest()
+        request.change_time.FromDatetime(self._corrections_since)
+        async for answer in self._outcomes.StreamCorrectedEnds(request, timeout=STREAM_SECONDS):
+            for fact in answer.runs:
+                await self._handle(use_cases.end_run, fact)
+            self._corrections_since = answer.read_time.ToDatetime(datetime.UTC) - OVERLAP
 
     async def _late(self, ended: Sequence[RunEnded]) -> list[RunEnded]:
         """Those that are still not counted though their last outcome should have come."""

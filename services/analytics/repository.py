@@ -5,6 +5,7 @@ Never decides which truth stands (ranks come in as a column), nor when a run is 
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -122,13 +123,18 @@ async def lock_run(tx: Transaction, *, run: bytes, tenant: bytes, campaign: byte
 
 
 async def set_ended(tx: Transaction, run: bytes, ended: bytes) -> None:
-    """Keep what delivery says of the run's end."""
-    await tx.raw.execute("UPDATE run SET ended = $2 WHERE run = $1", run, ended)
+    """Keep what delivery says of the run's end; it is to be counted by that."""
+    await tx.raw.execute("UPDATE run SET ended = $2, counted = NULL WHERE run = $1", run, ended)
 
 
-async def set_counted(tx: Transaction, run: bytes, counted: bytes) -> None:
-    """Keep that the run is counted."""
-    await tx.raw.execute("UPDATE run SET counted = $2 WHERE run = $1", run, counted)
+async def set_counted(tx: Transaction, run: bytes, counted: bytes, *, correction: int) -> None:
+    """Keep that the run is counted, and when, if it had been before."""
+    await tx.raw.execute(
+        "UPDATE run SET counted = $2, corrected_at = CASE WHEN $3 > 0 THEN clock_timestamp() END WHERE run = $1",
+        run,
+        counted,
+        correction,
+    )
 
 
 async def read_counters(tx: Transaction, runs: Sequence[bytes]) -> Counts:
@@ -145,6 +151,26 @@ async def counted_runs(tx: Transaction, runs: Sequence[bytes]) -> list[bytes]:
     """The serialized RunCounted of those that are."""
     rows = await tx.raw.fetch("SELECT counted FROM run WHERE run = ANY($1::bytea[]) AND counted IS NOT NULL", runs)
     return [row["counted"] for row in rows]
+
+
+async def corrected_runs(
+    tx: Transaction, *, since: datetime.datetime, after: bytes, limit: int
+) -> list[tuple[bytes, bytes]]:
+    """(run, its serialized RunCounted) of the runs behind this one that were counted again since then."""
+    rows = await tx.raw.fetch(
+        "SELECT run, counted FROM run WHERE corrected_at >= $1 AND run > $2 AND counted IS NOT NULL"
+        " ORDER BY run LIMIT $3",
+        since,
+        after,
+        limit,
+    )
+    return [(row["run"], row["counted"]) for row in rows]
+
+
+async def read_clock(tx: Transaction) -> datetime.datetime:
+    """The clock by which corrections are dated."""
+    now: datetime.datetime = await tx.raw.fetchval("SELECT clock_timestamp()")
+    return now
 
 
 async def uncounted_runs(tx: Transaction) -> list[bytes]:

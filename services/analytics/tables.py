@@ -60,6 +60,7 @@ run = sa.Table(
     sa.Column("campaign", pg.BYTEA, nullable=False),
     sa.Column("ended", pg.BYTEA),  # the serialized RunEnded, once heard
     sa.Column("counted", pg.BYTEA),  # the serialized RunCounted, once the rows equal it
+    sa.Column("corrected_at", sa.DateTime(timezone=True)),  # when it was counted again after a correction
     sa.Index("run_of_campaign", "campaign"),
     sa.Index("run_uncounted", "run", postgresql_where=sa.text("counted IS NULL")),
 )

@@ -34,9 +34,10 @@ async def record_receipts(tx: Transaction, event: ReceiptBatch) -> None:
 
 
 async def end_run(tx: Transaction, event: RunEnded) -> None:
-    """Keep delivery's totals of a run; the newest are the truth until the run is counted."""
+    """Keep delivery's totals of a run; of two, those with more corrections are the truth, and counted again."""
     run = await repository.lock_run(tx, run=event.run, tenant=event.tenant, campaign=event.campaign)
-    if run.is_counted:
+    known = -1 if run.ended is None else RunEnded.FromString(run.ended).correction
+    if event.correction < known or (event.correction == known and run.is_counted):
         return
     await repository.set_ended(tx, event.run, event.SerializeToString())
     await _count(tx, event)
@@ -52,5 +53,5 @@ async def _count(tx: Transaction, ended: RunEnded) -> None:
         log.error("counters differ from their rows", run=ended.run.hex(), rows=str(rows), counters=str(totals))
         return
     event = counted_event(ended)
-    await repository.set_counted(tx, ended.run, event.SerializeToString())
+    await repository.set_counted(tx, ended.run, event.SerializeToString(), correction=ended.correction)
     await publish_counted(tx, event)

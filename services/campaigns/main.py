@@ -82,6 +82,7 @@ def build(settings: CampaignsSettings) -> Sequence[Part]:
             scheduler,
             Pull(hop="unanswered commands", ask=commands.repeat_unanswered, seconds=REPEAT_SECONDS),
             chassis.pull("analytics' counted runs", reactions.pull_counted),
+            chassis.pull("analytics' corrected runs", reactions.pull_corrected),
         ],
         idempotency=idempotency,
     )

@@ -184,6 +184,7 @@ def _run(row: sa.Row[Any]) -> Run:
         failure_reason=row.failure_reason,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        correction=row.correction,
     )
 
 
@@ -199,6 +200,7 @@ def _run_values(run: Run) -> dict[str, Any]:
         "queued": run.queued,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
+        "correction": run.correction,
     }
 
 

@@ -54,17 +54,21 @@ class RunProgress:
         messages: int,
         queued: int,
         at: datetime.datetime,
+        correction: int,
     ) -> None:
-        """Every book says the same of the run; with its last run, the campaign ends."""
+        """Every book says the same of the run, perhaps again; with its last run, the campaign ends."""
         found = await repository.find(tx, tenant=None, campaign=campaign, lock=True)
         if found is None:
             raise not_found()
         runs = await repository.runs_of(tx, tenant=found.tenant, campaign=found.id)
         for item in runs:
             if item.id == run and item.is_open and not self._totals_may_come(item, at):
-                item.end(state=state, messages=messages, queued=queued, at=at)
+                item.end(state=state, messages=messages, queued=queued, at=at, correction=correction)
                 await repository.save_run(tx, item)
                 self._end_with(found, runs)
+                await self._recount(tx, found, runs)
+            elif item.id == run and item.correct(queued=queued, correction=correction):
+                await repository.save_run(tx, item)
                 await self._recount(tx, found, runs)
 
     def _totals_may_come(self, run: Run, ended_at: datetime.datetime) -> bool:

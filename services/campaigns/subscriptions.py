@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 
 from carillon.events.v1.audience_totals_pb2 import AudienceTotals
 from carillon.events.v1.run_counted_pb2 import RunCounted
-from carillon.feeds.v1.ledger_feed_service_pb2 import BatchGetCountedRunsRequest
+from carillon.feeds.v1.ledger_feed_service_pb2 import BatchGetCountedRunsRequest, StreamCorrectedCountsRequest
 from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
 
 from services import topics
@@ -17,6 +18,9 @@ from services.runtime.consumer import Subscription
 from services.runtime.database import Database, Transaction
 
 PULLED_AT_ONCE = 1000
+STREAM_SECONDS = 60.0
+OVERLAP = datetime.timedelta(minutes=2)  # longer than a transaction can take from its date to its commit
+EVER = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 class Reactions:
@@ -26,6 +30,7 @@ class Reactions:
         self._database = database
         self._progress = progress
         self._ledger = ledger
+        self._corrected_since = EVER
 
     def subscriptions(self) -> list[Subscription]:
         """Topic by topic."""
@@ -57,6 +62,7 @@ class Reactions:
             messages=queued + counts.suppressed + counts.cancelled,
             queued=queued,
             at=event.end_time.ToDatetime(tzinfo=datetime.UTC),
+            correction=event.correction,
         )
 
     async def pull_counted(self) -> None:
@@ -69,7 +75,18 @@ class Reactions:
         if not runs:
             return
         answer = await self._ledger.BatchGetCountedRuns(BatchGetCountedRunsRequest(runs=runs))
-        for event in answer.runs:
+        await self._hear(answer.runs)
+
+    async def pull_corrected(self) -> None:
+        """Ask analytics which runs were counted again, since late answers had corrected them."""
+        request = StreamCorrectedCountsRequest()
+        request.change_time.FromDatetime(self._corrected_since)
+        async for answer in self._ledger.StreamCorrectedCounts(request, timeout=STREAM_SECONDS):
+            await self._hear(answer.runs)
+            self._corrected_since = answer.read_time.ToDatetime(datetime.UTC) - OVERLAP
+
+    async def _hear(self, events: Iterable[RunCounted]) -> None:
+        for event in events:
 
             async def work(tx: Transaction, event: RunCounted = event) -> None:
                 await self.on_run_counted(tx, event)

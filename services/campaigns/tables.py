@@ -46,4 +46,5 @@ run = sa.Table(
     sa.Column("queued", sa.Integer, nullable=False),
     sa.Column("started_at", INSTANT, nullable=False),
     sa.Column("ended_at", INSTANT),
+    sa.Column("correction", sa.Integer, nullable=False, server_default="0"),
 )

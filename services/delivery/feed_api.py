@@ -38,6 +38,23 @@ class OutcomeFeed(OutcomeFeedServiceServicer):
         facts = await self._database.transaction(lambda tx: run_repository.ended_facts(tx, request.runs))
         return feed.BatchGetEndedRunsResponse(runs=[RunEnded.FromString(fact) for fact in facts])
 
+    async def StreamCorrectedEnds(
+        self, request: feed.StreamCorrectedEndsRequest, context: Context
+    ) -> AsyncIterator[feed.StreamCorrectedEndsResponse]:
+        """The runs that were corrected since, page by page."""
+        since, after = request.change_time.ToDatetime(datetime.UTC), b""
+        read_at = await self._database.transaction(receipt_repository.read_clock)
+        while True:
+            page = await self._database.transaction(
+                partial(run_repository.corrected_facts, since=since, after=after, limit=STREAMED_AT_ONCE)
+            )
+            answer = feed.StreamCorrectedEndsResponse(runs=[RunEnded.FromString(fact) for _, fact in page])
+            answer.read_time.FromDatetime(read_at)
+            yield answer
+            if len(page) < STREAMED_AT_ONCE:
+                return
+            after = page[-1][0]
+
     async def StreamOutcomes(
         self, request: feed.StreamOutcomesRequest, context: Context
     ) -> AsyncIterator[feed.StreamOutcomesResponse]:

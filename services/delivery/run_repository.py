@@ -209,6 +209,16 @@ async def ended_facts(tx: Transaction, runs: Sequence[bytes]) -> list[bytes]:
     return [row["ended_fact"] for row in rows]
 
 
+async def corrected_facts(
+    tx: Transaction, *, since: datetime.datetime, after: bytes, limit: int
+) -> list[tuple[bytes, bytes]]:
+    """(run, its serialized RunEnded) of the runs behind this one whose numbers were corrected since then."""
+    rows = await tx.raw.fetch(
+        "SELECT id, ended_fact FROM run WHERE corrected_at >= $1 AND id > $2 ORDER BY id LIMIT $3", since, after, limit
+    )
+    return [(row["id"], row["ended_fact"]) for row in rows]
+
+
 async def incomplete_runs(tx: Transaction) -> list[tuple[bytes, list[int]]]:
     """(run, numbers of the chunks that are here) of open runs whose audience is not here whole."""
     rows = await tx.raw.fetch(

@@ -34,6 +34,7 @@ class Run:
     queued: int = 0  # what counts as queued of it: all while it goes on, sent and failed at rest
     failure_reason: str = ""
     ended_at: datetime.datetime | None = None
+    correction: int = 0  # how often late answers corrected its numbers since it ended
 
     @property
     def is_open(self) -> bool:
@@ -46,7 +47,14 @@ class Run:
         self.failure_reason = failure_reason
         self.state = RunState.SENDING
 
-    def end(self, *, state: RunState, messages: int, queued: int, at: datetime.datetime) -> None:
+    def end(self, *, state: RunState, messages: int, queued: int, at: datetime.datetime, correction: int = 0) -> None:
         """Every message has its final state and every book says the same."""
         self.state = RunState.FAILED if self.failure_reason else state
-        self.message_count, self.queued, self.ended_at = messages, queued, at
+        self.message_count, self.queued, self.ended_at, self.correction = messages, queued, at, correction
+
+    def correct(self, *, queued: int, correction: int) -> bool:
+        """Late answers changed what became of its messages; whether that is news."""
+        if self.is_open or correction <= self.correction:
+            return False
+        self.queued, self.correction = queued, correction
+        return True

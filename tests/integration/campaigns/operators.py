@@ -101,7 +101,14 @@ class Operators:
 
         async def work(tx: Transaction) -> None:
             await self.progress.end(
-                tx, campaign=campaign.id, run=run.id, state=state, messages=8, queued=6, at=self.clock.now()
+                tx,
+                campaign=campaign.id,
+                run=run.id,
+                state=state,
+                messages=8,
+                queued=6,
+                at=self.clock.now(),
+                correction=0,
             )
 
         await self.database.transaction(work)

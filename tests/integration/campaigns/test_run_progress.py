@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ from carillon.campaigns.v1.campaigns_pb2 import Run as RunMessage
 from carillon.delivery.v1.delivery_pb2 import StateCounts
 from carillon.events.v1.audience_totals_pb2 import AudienceTotals
 from carillon.events.v1.run_counted_pb2 import RunCounted
+from carillon.feeds.v1.ledger_feed_service_pb2 import StreamCorrectedCountsResponse
 
 from services.campaigns.domain.campaign import Campaign, State
 from services.campaigns.domain.run import Run, RunState
@@ -30,8 +32,11 @@ class News:
         self._reactions = Reactions(
             database=operators.database,
             progress=operators.progress,
-            ledger=SimpleNamespace(BatchGetCountedRuns=self._answer),  # type: ignore[arg-type]
+            ledger=SimpleNamespace(  # type: ignore[arg-type]
+                BatchGetCountedRuns=self._answer, StreamCorrectedCounts=self._stream
+            ),
         )
+        self._facts = {0: StateCounts(sent=5, failed=1, suppressed=2)}
 
     async def totals(self, *, failure_reason: str = "") -> None:
         """The topic audience-totals brings what segments froze."""
@@ -50,23 +55,39 @@ class News:
         """The topic run-counted brings what analytics counted."""
         await self._operators.database.transaction(lambda tx: self._reactions.on_run_counted(tx, self._fact()))
 
+    async def corrected(self) -> None:
+        """The topic run-counted brings what late answers have made of it: somebody suppressed had been sent to."""
+        self._facts[1] = StateCounts(sent=6, failed=1, suppressed=1)
+        await self._operators.database.transaction(lambda tx: self._reactions.on_run_counted(tx, self._fact(1)))
+
+    async def pull_corrected(self) -> None:
+        """Kafka has lost that; campaigns asks analytics by itself."""
+        self._facts[1] = StateCounts(sent=6, failed=1, suppressed=1)
+        await self._reactions.pull_corrected()
+
     async def pull(self) -> None:
         """campaigns asks analytics by itself."""
         await self._reactions.pull_counted()
 
-    def _fact(self) -> RunCounted:
+    def _fact(self, correction: int = 0) -> RunCounted:
         fact = RunCounted(
             tenant=self._campaign.tenant,
             campaign=self._campaign.id,
             run=self._run.id,
             state=RunMessage.STATE_COMPLETED,
-            counts=StateCounts(sent=5, failed=1, suppressed=2),
+            counts=self._facts[correction],
+            correction=correction,
         )
         fact.end_time.FromDatetime(self._ended_at)
         return fact
 
     async def _answer(self, request: Any) -> Any:
         return SimpleNamespace(runs=[self._fact()] if self._run.id in request.runs else [])
+
+    async def _stream(self, request: Any, timeout: float) -> AsyncIterator[StreamCorrectedCountsResponse]:
+        answer = StreamCorrectedCountsResponse(runs=[self._fact(1)])
+        answer.read_time.FromDatetime(self._ended_at)
+        yield answer
 
 
 @pytest.fixture
@@ -105,6 +126,35 @@ async def test_hearing_everything_twice_changes_nothing(operators: Operators, ca
     await news.pull()
 
     assert await operators.row(campaign) == once
+
+
+@pytest.mark.parametrize("news_by", ["corrected", "pull_corrected"])
+async def test_a_correction_after_the_end_changes_the_number_that_is_shown_and_is_told(
+    operators: Operators, campaign: Campaign, news: News, news_by: str
+) -> None:
+    await news.totals()
+    await news.counted()
+    before = await operators.row(campaign)
+
+    await getattr(news, news_by)()
+    once = await operators.row(campaign)
+    await news.corrected()
+    await news.counted()
+
+    assert (before.queued, once.queued, once.state) == (6, 7, State.COMPLETED)
+    assert await operators.row(campaign) == once
+    assert await operators.last_told(campaign) == (State.COMPLETED, True, 7)
+
+
+async def test_a_correction_that_is_heard_before_the_end_stands(
+    operators: Operators, campaign: Campaign, news: News
+) -> None:
+    await news.totals()
+    await news.corrected()
+    await news.counted()
+
+    row = await operators.row(campaign)
+    assert (row.state, row.queued) == (State.COMPLETED, 7)
 
 
 async def test_a_failed_audience_fails_the_campaign_whichever_news_comes_first(

@@ -7,10 +7,12 @@ import datetime
 from collections.abc import Callable
 
 import pytest
+from carillon.feeds.v1.outcome_feed_service_pb2 import StreamCorrectedEndsRequest
 
 from services.delivery import late_truth
 from services.delivery.claim_repository import OutcomeRow
 from services.delivery.domain.channels import Channel
+from services.delivery.feed_api import OutcomeFeed
 from services.delivery.run_repository import RunRow
 from services.message_states import MessageState
 from services.runtime.database import Database, Transaction
@@ -199,3 +201,25 @@ async def test_a_refusal_is_learnt_of_a_process_that_was_taken_over(
     assert parked.counts() == {"UNKNOWN": 4}
     assert books.outcomes[0, 0].state is MessageState.FAILED
     assert books.ended[-1].counts.failed == 1
+
+
+async def test_corrections_are_told_again_to_whoever_asks_and_only_those(
+    database: Database, world: OutsideWorld, start_process: StartProcess
+) -> None:
+    corrected, other = (Run(sizes=(3,), channel=Channel.EMAIL) for _ in range(2))
+    world.reply = losing(corrected, 0)  # type: ignore[assignment]
+    for run in (corrected, other):
+        await announce(database, run.facts())
+    await start_process()
+    for run in (corrected, other):
+        await at_rest(database, run)
+
+    await a_late_answer(database, corrected, (0, 0))
+    (answer,) = [
+        answer async for answer in OutcomeFeed(database).StreamCorrectedEnds(StreamCorrectedEndsRequest(), None)
+    ]
+    later = StreamCorrectedEndsRequest(change_time=answer.read_time)
+    (nothing,) = [answer async for answer in OutcomeFeed(database).StreamCorrectedEnds(later, None)]
+
+    assert [(end.run, end.counts.sent, end.correction) for end in answer.runs] == [(corrected.id, 3, 1)]
+    assert list(nothing.runs) == []
