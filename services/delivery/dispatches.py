@@ -1,27 +1,39 @@
-"""Owns what sending one run takes: its content, its identities, its sender; built once per run and process."""
+"""Owns what sending one run takes: its ways, one for each channel; built once per run and process.
+
+Never builds a message: the ways do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import cast
 
-from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
+import structlog
+from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RunStarted
 
 from services.delivery import run_repository
-from services.delivery.domain.channels import UnknownPolicy
-from services.delivery.domain.links import Links, RunLinks
-from services.delivery.domain.message_identity import message_id
+from services.delivery.account_senders import AccountSenders
+from services.delivery.domain.channels import Channel, UnknownPolicy
+from services.delivery.domain.links import UNSUBSCRIBING, Links
+from services.delivery.email_way import EmailWay
+from services.delivery.http_way import HttpWay
 from services.delivery.messages import RecipientColumns, is_retry, unknown_policy
 from services.delivery.payloads import PushPayload
+from services.delivery.provider_accounts import ProviderAccounts
+from services.delivery.push_way import PushWay
 from services.delivery.run_repository import RunRow
-from services.delivery.senders.sender import Answer, Journal, JournallingSender, Message, Sender
+from services.delivery.senders.sender import Answer, Journal, Sender
 from services.delivery.senders.vapid import VapidSigner
-from services.delivery.senders.web_push import PushAddress, WebPushSender
+from services.delivery.senders.web_push import WebPushSender
 from services.delivery.settings import DeliverySettings
 from services.delivery.vapid_keys import VapidKeys
+from services.delivery.way import NoWay, Way
 from services.runtime.database import Database, Transaction
+from services.runtime.errors import Invalid
+
+log = structlog.get_logger()
 
 REMEMBERED = 64
 ENCRYPTION_THREADS = 2  # of all projects together; one or three were slower on two cores
@@ -32,12 +44,9 @@ class Dispatch:
     """A run, ready to be sent."""
 
     run: RunRow
-    identity_run: bytes
     policy: UnknownPolicy
     is_retry: bool
-    payload: PushPayload
-    links: RunLinks
-    sender: Sender
+    ways: Mapping[int, Way]  # by channel
 
     async def send(
         self,
@@ -48,42 +57,42 @@ class Dispatch:
         may_start: Callable[[], bool],
         journal: Journal | None,
     ) -> list[Answer]:
-        """Send the messages of these positions of a batch; `journal` is there where one of them needs it."""
-        messages = self.messages(batch, recipients, positions)
-        if journal is None:
-            return await self.sender.send(messages, may_start=may_start)
-        return await cast(JournallingSender, self.sender).send(messages, may_start=may_start, journal=journal)
+        """Send the messages of these positions of a batch, those of each channel beside the others'.
 
-    def messages(self, batch: int, recipients: RecipientColumns, positions: Sequence[int]) -> list[Message]:
-        """The messages of these positions of a batch."""
-        return [self._message(batch, recipients, position) for position in positions]
-
-    def _message(self, batch: int, recipients: RecipientColumns, position: int) -> Message:
-        identity = message_id(
-            run=self.identity_run,
-            contact=recipients.contact(position),
-            channel=recipients.channel(position),
-            endpoint=recipients.endpoint(position),
+        `journal` is there where one of them needs it.
+        """
+        by_channel: dict[int, list[int]] = {}
+        for position in positions:
+            by_channel.setdefault(recipients.channel(position), []).append(position)
+        parts = await asyncio.gather(
+            *(
+                self.ways.get(channel, NoWay()).send(batch, recipients, some, may_start=may_start, journal=journal)
+                for channel, some in by_channel.items()
+            )
         )
-        p256dh, auth = recipients.push_keys(position)
-        return Message(
-            position=position,
-            message_id=identity,
-            address=PushAddress(url=recipients.address(position), p256dh=p256dh, auth=auth),
-            payload=self.payload.of(identity, self.links.token(batch, position)),
-        )
+        return parts[0] if len(parts) == 1 else [answer for part in parts for answer in part]
 
 
 class Dispatches:
-    """The dispatches of this process; one sender, with its connections, per project."""
+    """The dispatches of this process; senders, with their connections, are shared by runs."""
 
-    def __init__(self, *, database: Database, settings: DeliverySettings, keys: VapidKeys, links: Links) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        settings: DeliverySettings,
+        keys: VapidKeys,
+        accounts: ProviderAccounts,
+        links: Links,
+    ) -> None:
         self._database = database
         self._settings = settings
         self._links = links
+        self._unsubscribe_links = Links(settings.encryption_key, purpose=UNSUBSCRIBING)
         self._keys = keys
         self._threads = ThreadPoolExecutor(ENCRYPTION_THREADS, thread_name_prefix="encryption")
         self._senders: dict[tuple[bytes, bytes], WebPushSender] = {}
+        self._accounts = AccountSenders(accounts=accounts, allowed_private_hosts=settings.allowed_private_hosts)
         self._known: dict[bytes, Dispatch] = {}
 
     async def of(self, run: bytes) -> Dispatch:
@@ -98,6 +107,7 @@ class Dispatches:
         """Drop all connections."""
         for sender in self._senders.values():
             await sender.close()
+        await self._accounts.close()
         self._threads.shutdown(wait=False)
 
     async def _build(self, run: bytes) -> Dispatch:
@@ -109,17 +119,52 @@ class Dispatches:
         started = CampaignLifecycle.FromString(row.fact).run_started
         return Dispatch(
             run=row,
-            identity_run=started.identity_run,
             policy=unknown_policy(row.fact),
             is_retry=is_retry(row.fact),
+            ways=await self._ways(row, started),
+        )
+
+    async def _ways(self, row: RunRow, started: RunStarted) -> dict[int, Way]:
+        ways: dict[int, Way] = {}
+        if started.HasField("push_content"):
+            ways[Channel.PUSH] = await self._push(row, started)
+        if started.HasField("email_content"):
+            try:
+                ways[Channel.EMAIL] = self._email(row, started)
+            except (Invalid, ValueError):
+                log.exception("the run's email cannot be built", run=row.id.hex())
+        if started.HasField("http_content"):
+            ways[Channel.HTTP] = HttpWay(
+                run=row,
+                identity_run=started.identity_run,
+                content=started.http_content,
+                fields=started.contact_fields,
+                accounts=self._accounts,
+            )
+        return ways
+
+    async def _push(self, row: RunRow, started: RunStarted) -> Way:
+        return PushWay(
+            identity_run=started.identity_run,
             payload=PushPayload(
                 campaign=row.campaign, content=started.push_content, public_url=self._settings.public_url
             ),
-            links=self._links.of_run(run),
+            links=self._links.of_run(row.id),
             sender=await self._sender(row.tenant, row.project),
         )
 
-    async def _sender(self, tenant: bytes, project: bytes) -> WebPushSender:
+    def _email(self, row: RunRow, started: RunStarted) -> Way:
+        return EmailWay(
+            run=row,
+            identity_run=started.identity_run,
+            content=started.email_content,
+            fields=started.contact_fields,
+            links=self._unsubscribe_links.of_run(row.id),
+            public_url=self._settings.public_url,
+            accounts=self._accounts,
+        )
+
+    async def _sender(self, tenant: bytes, project: bytes) -> Sender:
         if (tenant, project) not in self._senders:
             key = await self._keys.private_key(tenant=tenant, project=project)
             self._senders[tenant, project] = WebPushSender(

@@ -90,7 +90,7 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
     )
     links = Links(settings.encryption_key)
     journals = Journals(owners.directory, owners.me)
-    dispatches = Dispatches(database=database, settings=settings, keys=keys, links=links)
+    dispatches = Dispatches(database=database, settings=settings, keys=keys, accounts=accounts, links=links)
     recorder = Recorder(database=database, clock=clock)
     completion = Completion(database)
     worker = Worker(

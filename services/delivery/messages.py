@@ -39,6 +39,7 @@ class RecipientColumns:
         self._addresses = list(columns.addresses)
         self._p256dh = columns.p256dh
         self._auths = columns.auths
+        self._fields = columns.fields
 
     def contact(self, position: int) -> bytes:
         """The contact's id."""
@@ -64,6 +65,13 @@ class RecipientColumns:
     def address(self, position: int) -> str:
         """Where to."""
         return self._addresses[position]
+
+    def field(self, column: int, positions: Sequence[int]) -> list[str]:
+        """One field of these positions' contacts, in the order of RunStarted.contact_fields; empty where absent."""
+        if column >= len(self._fields) or not self._fields[column].values:
+            return [""] * len(positions)
+        values = self._fields[column].values
+        return [values[position] for position in positions]
 
     def push_keys(self, position: int) -> tuple[bytes, bytes]:
         """The browser's public key and authentication secret."""

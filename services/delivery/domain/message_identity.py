@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Sequence
 
 
 def message_id(*, run: bytes, contact: bytes, channel: int, endpoint: bytes, occasion: bytes = b"") -> bytes:
@@ -11,6 +12,20 @@ def message_id(*, run: bytes, contact: bytes, channel: int, endpoint: bytes, occ
     `occasion` empty for a broadcast."""
     parts = (run, contact, bytes([channel]), endpoint, occasion)
     return hashlib.blake2b(b"".join(bytes([len(part)]) + part for part in parts), digest_size=16).digest()
+
+
+def identities(*, run: bytes, channel: int) -> Callable[[Sequence[bytes]], list[bytes]]:
+    """contacts → the ids of their messages, as `message_id` makes them of a broadcast without endpoints."""
+    head = b"%c%b" % (len(run), run)
+    tail = b"\x01%c\0\0" % channel
+
+    def of(contacts: Sequence[bytes]) -> list[bytes]:
+        return [
+            hashlib.blake2b(b"%b%c%b%b" % (head, len(contact), contact, tail), digest_size=16).digest()
+            for contact in contacts
+        ]
+
+    return of
 
 
 def spell_message_id(value: bytes) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services import topics
-from services.delivery import claim_repository, dispatches, messages, run_repository
+from services.delivery import claim_repository, messages, push_way, run_repository
 from services.delivery.authorisation import Authorisation, Person
 from services.delivery.claim_repository import TO_SEND, Claim, OutcomeRow
 from services.delivery.completion import Completion
@@ -169,7 +169,7 @@ def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def random_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """A message's id is drawn, not derived."""
-    monkeypatch.setattr(dispatches, "message_id", lambda **_: secrets.token_bytes(16))
+    monkeypatch.setattr(push_way, "message_id", lambda **_: secrets.token_bytes(16))
 
 
 def pause_in_memory_only(monkeypatch: pytest.MonkeyPatch) -> None:

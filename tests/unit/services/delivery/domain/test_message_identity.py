@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.delivery.domain.message_identity import message_id, spell_message_id
+from services.delivery.domain.message_identity import identities, message_id, spell_message_id
 
 parts = st.fixed_dictionaries(
     {
@@ -61,3 +61,12 @@ def test_a_spelled_id_fits_the_topic_header(value: bytes) -> None:
     spelled = spell_message_id(value)
 
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", spelled)  # RFC 8030 §5.4: at most 32 of these
+
+
+@given(
+    st.binary(min_size=12, max_size=12), st.lists(st.binary(min_size=12, max_size=12), max_size=5), st.integers(1, 9)
+)
+def test_ids_of_many_are_the_ids_of_each(run: bytes, contacts: list[bytes], channel: int) -> None:
+    each = [message_id(run=run, contact=contact, channel=channel, endpoint=b"") for contact in contacts]
+
+    assert identities(run=run, channel=channel)(contacts) == each
