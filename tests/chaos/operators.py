@@ -36,6 +36,8 @@ class Operators:
         self._campaign = campaign
         self._dice = random.Random(f"operators of {seed}")
         self.holds: list[Hold] = []
+        self.enough = False  # no further pause, once the last one is lifted
+        self.last_wish = 0.0  # when the last command was first said, time.monotonic()
         self.refused = 0  # commands answered with an error, and repeated
         self.doubted: list[str] = []  # what an answer said against what was shown then
 
@@ -43,6 +45,8 @@ class Operators:
         """So many pauses, spread over so many seconds; ends earlier where the campaign does."""
         for number in range(times):
             await asyncio.sleep(self._dice.uniform(0.2, 1.0) * seconds / times)
+            if self.enough:
+                return
             together = number % 3 == 2
             if not await (self._two_at_once() if together else self._pause()):
                 self._say("pause: the campaign has ended")
@@ -80,6 +84,7 @@ class Operators:
 
     async def _insist(self, command: str) -> float | None:
         """Command until it is answered; when that was, or None where the campaign has ended."""
+        self.last_wish = time.monotonic()
         while True:
             try:
                 await self._native.call("POST", f"{self._campaign}:{command}", {})

@@ -71,9 +71,9 @@ class Seed:
             await disturber.begin()
             campaign = (await reachbell.call("POST", "/campaigns", push(workspace)))["id"]
             operators = Operators(native, _path(workspace, campaign), seed=self._seed, say=self._say)
-            await self._disturb(disturber, operators, reachbell, campaign)
+            await self._disturb(disturber, operators)
             await _wait_until_ended(reachbell, campaign, seconds=2 * FINISHED_WITHIN)
-            ended_after = time.monotonic() - self._last_fault
+            ended_after = time.monotonic() - max(self._last_fault, operators.last_wish)
         verdict = await judge(described, workspace, campaign, recipients=self._plan.recipients, holds=operators.holds)
         verdict.violations.extend(operators.doubted)
         return Result(
@@ -85,7 +85,7 @@ class Seed:
             verdict=verdict,
         )
 
-    async def _disturb(self, disturber: Disturber, operators: Operators, reachbell: Client, campaign: str) -> None:
+    async def _disturb(self, disturber: Disturber, operators: Operators) -> None:
         pausing = asyncio.create_task(operators.pause_now_and_then(self._plan.pauses, seconds=self._plan.seconds))
         async with Client(self._there.described["sandbox"]) as sandbox:
             before = (await sandbox.call("GET", "/messages/count"))["total"]
@@ -94,10 +94,11 @@ class Seed:
                 accepted = (await sandbox.call("GET", "/messages/count"))["total"] - before
                 await disturber.be_slow(self._delay(accepted, number))
                 await disturber.carry_out(fault)
-                self._faults_while_sending += accepted < self._plan.recipients
-        await pausing
-        self._last_fault = time.monotonic()  # whatever trouble still lasted ends now
+                self._faults_while_sending += 0 < accepted < self._plan.recipients
         await disturber.end()
+        self._last_fault = time.monotonic()
+        operators.enough = True
+        await pausing
 
     def _delay(self, accepted: int, faults: int) -> int:
         """Milliseconds before every answer, so that some recipients are left when the last fault comes."""
