@@ -1,4 +1,20 @@
-"""The proof would notice: each mechanism of delivery is broken on purpose, and the proof says which promise fell."""
+"""The proof would notice: each mechanism of delivery is broken on purpose, and the proof says which promise fell.
+
+What is broken, and which tests notice (the models are in tests/model/, the others here and beside the service's tests):
+
+| sabotage                        | caught by                                                                    |
+|---------------------------------|------------------------------------------------------------------------------|
+| no fence                        | model of claims; delivery: no_fence                                          |
+| a random key                    | model of claims; delivery: random_keys                                       |
+| the cursor moved at fetch       | model of claims; delivery: cursor_moved_at_fetch                             |
+| the audience resolved anew      | segments: test_sabotage                                                      |
+| commit before effect            | model of events; runtime: commit_before_the_effect                           |
+| no inbox                        | model of claims, of events; runtime: no_inbox, inbox_apart_from_the_effect   |
+| the journal ignored, or late    | model of claims; delivery: journal_ignored, journal_after_the_bytes          |
+| a counter bumped twice          | model of events; analytics: test_sabotage                                    |
+| a pause only in memory          | model of claims; delivery: pause_in_memory_only, authorisation_for_ever      |
+| completion by an empty fetch    | model of claims; delivery: completion_by_empty_fetch                         |
+"""
 
 from __future__ import annotations
 
@@ -15,10 +31,12 @@ from services.delivery import claim_repository, messages, push_way, run_reposito
 from services.delivery.authorisation import Authorisation, Person
 from services.delivery.claim_repository import TO_SEND, Claim, OutcomeRow
 from services.delivery.completion import Completion
-from services.delivery.journal import Trail
+from services.delivery.domain.channels import Channel
+from services.delivery.journal import AttemptJournal, Journals, Trail
 from services.delivery.messages import RecipientColumns
 from services.delivery.recording import Record
 from services.delivery.run_repository import COMPLETED, SENDING
+from services.delivery.senders.sender import AnswerKind
 from services.runtime import outbox
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, Transaction
@@ -91,7 +109,15 @@ async def unanswered(scene: Scene) -> list[str]:
 
 async def killed(scene: Scene) -> list[str]:
     """A process is killed in the middle; another goes on."""
-    run = Run(sizes=(100,))
+    return await _killed(scene, Run(sizes=(100,)))
+
+
+async def killed_without_keys(scene: Scene) -> list[str]:
+    """The same, and the provider honours no keys: only the journal tells what was sent."""
+    return await _killed(scene, Run(sizes=(100,), channel=Channel.EMAIL))
+
+
+async def _killed(scene: Scene, run: Run) -> list[str]:
     scene.world.seconds_per_call = 0.005
     first = await scene.start(claim_size=40)
     await announce(scene.database, run.facts())
@@ -149,7 +175,7 @@ async def unsubscribed(scene: Scene) -> list[str]:
     return [*verdict, *(f"a call began {seconds:.2f} s after the unsubscribe" for seconds in late)]
 
 
-SCENARIOS = [taken_over, unanswered, killed, held, paused, unsubscribed]
+SCENARIOS = [taken_over, unanswered, killed, killed_without_keys, held, paused, unsubscribed]
 
 
 # Sabotage: one mechanism each, broken.
@@ -235,6 +261,23 @@ def doubt_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Record, "take_over", forget)
 
 
+def journal_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it says, nothing had begun."""
+    monkeypatch.setattr(Journals, "read", lambda self, owner, claim: Trail())
+
+
+def journal_after_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt is written down together with its answer."""
+    attempting, answered = AttemptJournal.attempting, AttemptJournal.answered
+
+    def write_both(self: AttemptJournal, position: int, kind: AnswerKind, code: int) -> None:
+        attempting(self, position)
+        answered(self, position, kind, code)
+
+    monkeypatch.setattr(AttemptJournal, "attempting", lambda self, position: None)
+    monkeypatch.setattr(AttemptJournal, "answered", write_both)
+
+
 def suppression_once_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is claimed is sent, whatever he says meanwhile."""
     asker = Authorisation.asker
@@ -269,6 +312,8 @@ async def test_with_every_mechanism_in_place_the_proof_holds(
         (authorisation_for_ever, paused, "s after the pause"),
         (completion_by_empty_fetch, held, "the run ended with 0 of 20 final"),
         (cursor_moved_at_fetch, killed, "has vanished"),
+        (journal_ignored, killed_without_keys, "times, and its provider knows no keys"),
+        (journal_after_the_bytes, killed_without_keys, "times, and its provider knows no keys"),
         (doubt_forgotten, killed, "arrived 2 times and is not marked"),
         (suppression_once_and_for_all, unsubscribed, "s after the unsubscribe"),
     ],
