@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from services.delivery.body_encoding import encode_body
 from services.delivery.domain.message_identity import spell_message_id
 from services.delivery.header_encoding import encode_header
-from services.delivery.senders.smtp_data import is_mailbox
+from services.delivery.senders.smtp_data import CanonicalMail, is_mailbox
 
 _UNDISCLOSED = b"undisclosed-recipients:;"  # RFC 5322 §3.4: a group without members
 _TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
@@ -65,7 +65,7 @@ class EmailSkeleton:
         text: str = "",
         html: str = "",
         unsubscribe_token: bytes = b"",
-    ) -> bytes:
+    ) -> CanonicalMail:
         """The whole message with CRLF. `to` that is no mailbox stays out of it (the sender refuses that message)."""
         head = b"%bDate: %b\r\nMessage-ID: <%b@%b>\r\nTo: %b\r\nSubject: %b\r\n%b" % (
             self._head,
@@ -77,11 +77,11 @@ class EmailSkeleton:
             self._list_unsubscribe(unsubscribe_token),
         )
         if not self._has_html:
-            return b"%b%b%b" % (head, _TEXT, encode_body(text))
+            return CanonicalMail(b"%b%b%b" % (head, _TEXT, encode_body(text)))
         if not self._has_text:
-            return b"%b%b%b" % (head, _HTML, encode_body(html))
+            return CanonicalMail(b"%b%b%b" % (head, _HTML, encode_body(html)))
         parts = (self._next, _TEXT, encode_body(text), self._next, _HTML, encode_body(html), self._end)
-        return b"".join((head, self._alternative, *parts))
+        return CanonicalMail(b"".join((head, self._alternative, *parts)))
 
     def _list_unsubscribe(self, token: bytes) -> bytes:
         if not (self._unsubscribe and token):

