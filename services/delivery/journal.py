@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.delivery.domain.verdicts import NO_ANSWER
 from services.delivery.owners import Owner
 from services.delivery.senders.sender import Answer, AnswerKind
 
@@ -33,7 +34,7 @@ _NUMBERS: Mapping[AnswerKind, int] = {
     AnswerKind.NOT_STARTED: 7,
 }
 _KINDS: Mapping[int, AnswerKind] = {number: kind for kind, number in _NUMBERS.items()}
-NO_ANSWER = "NO_ANSWER"
+JOURNAL_SUFFIX = ".journal"
 ANSWERED_UNRECORDED = "ANSWERED_BEFORE_A_DEATH"  # the journal keeps the provider's code, not its words
 
 
@@ -122,7 +123,7 @@ class Journals:
 
     def left_behind(self) -> list[tuple[str, int]]:
         """(start, claim) of every journal that other starts have made."""
-        found = [path.name.split(".") for path in self._directory.glob("*.journal")]
+        found = [path.name.split(".") for path in self._directory.glob(f"*{JOURNAL_SUFFIX}")]
         return [(start, int(claim)) for start, claim, _ in found if start != self._me.start]
 
     def remove_left_behind(self, start: str, claim: int) -> None:
@@ -134,7 +135,7 @@ class Journals:
 
 
 def _name(start: str, claim: int) -> str:
-    return f"{start}.{claim}.journal"
+    return f"{start}.{claim}{JOURNAL_SUFFIX}"
 
 
 def read_trail(written: bytes) -> Trail:

@@ -122,12 +122,13 @@ class DeliveryProcess:
         claim_size: int = 100,
         claims_at_once: int = 2,
         hosts: tuple[str, ...] = (),
+        sender: ScriptedSender | None = None,
     ) -> None:
         """With `hosts`, calls go out to them; else to `world`."""
         clock = SystemClock()
         self.lives = False
         self.database = database
-        self.sender = ScriptedSender(world)
+        self.sender = sender or ScriptedSender(world)
         self.owners = Owners(directory)
         self._notifications = Notifications(database)
         self._authorisations = Authorisations(database=database, clock=clock)

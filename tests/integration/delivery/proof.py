@@ -15,7 +15,7 @@ from carillon.events.v1.run_ended_pb2 import RunEnded
 
 from services import topics
 from services.delivery import messages
-from services.delivery.domain.channels import WITHOUT_KEYS
+from services.delivery.domain.channels import UnknownPolicy, parks
 from services.delivery.run_repository import SENDING
 from services.message_states import MessageState
 from services.runtime.database import Database, Transaction
@@ -174,10 +174,9 @@ def _sent_wrongly(run: Run, books: Books, world: OutsideWorld) -> Iterator[str]:
             continue
         if outcome.state is MessageState.SENT and not arrived:
             yield f"{place} is SENT and never arrived"
-        parked = outcome.state is MessageState.UNKNOWN and run.channel in WITHOUT_KEYS
-        if outcome.state is not MessageState.SENT and arrived and books.at_rest and not parked:
+        if outcome.state not in (MessageState.SENT, MessageState.UNKNOWN) and arrived and books.at_rest:
             yield f"{place} arrived and is {outcome.state.name}"
-        if arrived.total() > 1 and run.channel in WITHOUT_KEYS:
+        if arrived.total() > 1 and parks(run.channel, UnknownPolicy(run.policy or UnknownPolicy.PARK)):
             yield f"{place} arrived {arrived.total()} times, and its provider knows no keys"
         if arrived.total() > 1 and outcome.state is MessageState.SENT and not outcome.repeated:
             yield f"{place} arrived {arrived.total()} times and is not marked"
