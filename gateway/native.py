@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 from carillon.accounts.v1 import accounts_service_pb2
 from carillon.analytics.v1 import analytics_service_pb2
-from carillon.campaigns.v1 import campaigns_service_pb2
+from carillon.campaigns.v1 import campaigns_service_pb2, templates_service_pb2
 from carillon.delivery.v1 import delivery_service_pb2, provider_accounts_service_pb2, suppressions_service_pb2
 from carillon.segments.v1 import segments_service_pb2
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
@@ -56,7 +56,10 @@ NATIVE = Api(
     name="native",
     upstreams={
         "gateway": _service(accounts_service_pb2.DESCRIPTOR, "AccountsService"),
-        "campaigns": _service(campaigns_service_pb2.DESCRIPTOR, "CampaignsService"),
+        "campaigns": (
+            *_service(campaigns_service_pb2.DESCRIPTOR, "CampaignsService"),
+            *_service(templates_service_pb2.DESCRIPTOR, "TemplatesService"),
+        ),
         "segments": _service(segments_service_pb2.DESCRIPTOR, "SegmentsService"),
         "delivery": (
             *_service(delivery_service_pb2.DESCRIPTOR, "DeliveryService"),

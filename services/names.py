@@ -21,6 +21,7 @@ COLLECTIONS = {
     "pushSubscriptions": ("sub", "push subscription"),
     "segments": ("seg", "segment"),
     "providerAccounts": ("acc", "provider account"),
+    "templates": ("tpl", "template"),
 }
 
 

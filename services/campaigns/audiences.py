@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import grpc
 from carillon.segments.v1.segments_service_pb2 import CountAudienceRequest, GetSegmentRequest
 from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceStub
@@ -9,9 +12,25 @@ from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceStub
 from services import names
 from services.campaigns import messages
 from services.campaigns.domain.campaign import Definition
-from services.campaigns.use_cases import AudienceSize
 from services.runtime.errors import NotFound
-from services.runtime.identity import SERVICE_SUBJECT, Caller, bind_caller
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCount:
+    """Whether a contact of the project ever had a field, in snake_case, and how many of those counted have none."""
+
+    field: str
+    known: bool
+    absent: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceSize:
+    """How large an audience was when somebody looked; `fields` are those asked about, each once."""
+
+    messages: int
+    contacts: int
+    fields: tuple[FieldCount, ...] = ()
 
 
 class Audiences:
@@ -20,7 +39,7 @@ class Audiences:
     def __init__(self, segments: SegmentsServiceStub) -> None:
         self._segments = segments
 
-    async def measure(self, *, project: bytes, definition: Definition) -> AudienceSize:
+    async def measure(self, *, project: bytes, definition: Definition, fields: Sequence[str] = ()) -> AudienceSize:
         """How large the audience is now; segments' own refusals pass through (AioRpcError)."""
         assert definition.audience is not None
         answer = await self._segments.CountAudience(
@@ -28,9 +47,11 @@ class Audiences:
                 parent=names.join(("projects", project)),
                 audience=messages.audience_to(definition.audience, project),
                 channels=definition.channels,  # type: ignore[arg-type]
+                contact_fields=fields,
             )
         )
-        return AudienceSize(messages=answer.message_count, contacts=answer.contact_count)
+        counts = tuple(FieldCount(item.field, item.known, item.absent_count) for item in answer.contact_fields)
+        return AudienceSize(messages=answer.message_count, contacts=answer.contact_count, fields=counts)
 
     async def require_segment(self, *, project: bytes, segment: bytes) -> None:
         """NotFound unless the project has such a saved segment."""
@@ -41,13 +62,3 @@ class Audiences:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
             raise NotFound("SEGMENT_NOT_FOUND", "There is no such segment.", field="audience.segment") from error
-
-    async def measure_for(self, *, tenant: bytes, project: bytes, definition: Definition) -> AudienceSize | None:
-        """The same as this service's own work for a tenant; None where segments is down."""
-        bind_caller(Caller(organization=tenant, subject=SERVICE_SUBJECT + "campaigns"))
-        try:
-            return await self.measure(project=project, definition=definition)
-        except grpc.aio.AioRpcError as error:
-            if error.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND):
-                raise
-            return None

@@ -5,8 +5,6 @@ Never holds a rule of the domain.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import dataclasses
 import datetime
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,40 +20,22 @@ from google.protobuf.empty_pb2 import Empty
 
 from services import names
 from services.campaigns import messages, repository
-from services.campaigns.audiences import Audiences
 from services.campaigns.commands import Commands
 from services.campaigns.domain.campaign import CHANGED, Campaign, Definition, State, Step, check_etag
 from services.campaigns.editing import masked, merged, sent_again
+from services.campaigns.paging import MOST_PER_PAGE, page_token, read_page
+from services.campaigns.readiness import Readiness, Ready
 from services.campaigns.repository import Wanted
-from services.campaigns.use_cases import AudienceSize, UseCases
+from services.campaigns.use_cases import UseCases
 from services.projects import Projects
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Conflict, Invalid
 from services.runtime.identity import current_caller
 
-MOST_PER_PAGE = 1000
 ATTEMPTS = 10
 OPEN_RUNS_AT_ONCE = 10_000
 Context = Any
-
-
-def page_token(last: bytes) -> str:
-    """Where the next page begins."""
-    return base64.urlsafe_b64encode(last).decode()
-
-
-def read_page(size: int, token: str, *, default: int) -> tuple[int, bytes | None]:
-    """(how many, older than which id)."""
-    if size < 0:
-        raise Invalid("PAGE_SIZE_INVALID", "A page has at least one item.", field="page_size")
-    try:
-        before = base64.urlsafe_b64decode(token.encode()) if token else None
-    except (binascii.Error, ValueError) as error:
-        raise Invalid("PAGE_TOKEN_INVALID", "This is no page token.", field="page_token") from error
-    if before is not None and len(before) != 12:
-        raise Invalid("PAGE_TOKEN_INVALID", "This is no page token.", field="page_token")
-    return min(size or default, MOST_PER_PAGE), before
 
 
 def _instant(request: api.ListCampaignsRequest, field: str) -> datetime.datetime | None:
@@ -87,14 +67,14 @@ class CampaignsApi(CampaignsServiceServicer):
         *,
         use_cases: UseCases,
         commands: Commands,
-        audiences: Audiences,
+        readiness: Readiness,
         projects: Projects,
         clock: Clock,
     ) -> None:
         self._clock = clock
         self._use_cases = use_cases
         self._commands = commands
-        self._audiences = audiences
+        self._readiness = readiness
         self._projects = projects
 
     async def CreateCampaign(self, request: api.CreateCampaignRequest, context: Context) -> pb.Campaign:
@@ -103,8 +83,8 @@ class CampaignsApi(CampaignsServiceServicer):
         project = names.split_project(request.parent)
         await self._projects.require(caller, project)
         definition = messages.definition_from(request.campaign, project)
-        size = await self._checked(project, definition)
-        return await self._use_cases.create(tenant=caller.tenant(), project=project, definition=definition, size=size)
+        ready = await self._checked(project, definition)
+        return await self._use_cases.create(tenant=caller.tenant(), project=project, definition=definition, ready=ready)
 
     async def UpdateCampaign(self, request: api.UpdateCampaignRequest, context: Context) -> pb.Campaign:
         """Change a draft, and launch or schedule it where it says so."""
@@ -116,8 +96,8 @@ class CampaignsApi(CampaignsServiceServicer):
         check_etag(read, request.campaign.etag)
         fields = masked(request.campaign, request.update_mask.paths)
         definition = merged(read.definition, messages.definition_from(request.campaign, read.project), fields)
-        size = await self._checked(read.project, definition)
-        updated = await self._use_cases.update(caller=current_caller(), read=read, definition=definition, size=size)
+        ready = await self._checked(read.project, definition)
+        updated = await self._use_cases.update(caller=current_caller(), read=read, definition=definition, ready=ready)
         return messages.campaign_to(updated)
 
     async def DeleteCampaign(self, request: api.DeleteCampaignRequest, context: Context) -> Empty:
@@ -141,9 +121,9 @@ class CampaignsApi(CampaignsServiceServicer):
         dataclasses.replace(read).apply(Step.RESEND, now=self._clock.now())
         audience = messages.audience_from(request.audience, read.project) if request.HasField("audience") else None
         definition = sent_again(read.definition, audience=audience, vendor_fields=request.vendor_fields)
-        size = await self._checked(read.project, definition)
+        ready = await self._checked(read.project, definition)
         return await self._use_cases.create(
-            tenant=caller.tenant(), project=read.project, definition=definition, size=size
+            tenant=caller.tenant(), project=read.project, definition=definition, ready=ready
         )
 
     async def GetCampaign(self, request: api.GetCampaignRequest, context: Context) -> pb.Campaign:
@@ -172,7 +152,7 @@ class CampaignsApi(CampaignsServiceServicer):
         else:
             found, total = await self._use_cases.list_counted_page(wanted, **page)
         return api.ListCampaignsResponse(
-            campaigns=[messages.campaign_to(campaign) for campaign in found[:limit]],
+            campaigns=[messages.campaign_listed(campaign) for campaign in found[:limit]],
             next_page_token=page_token(found[limit - 1].id) if len(found) > limit else "",
             total_size=total,
         )
@@ -191,8 +171,8 @@ class CampaignsApi(CampaignsServiceServicer):
                 definition, audience=messages.audience_from(request.audience, read.project)
             )
         definition.check_can_start()
-        size = await self._audiences.measure(project=read.project, definition=definition)
-        return await self._use_cases.start(caller=current_caller(), read=read, definition=definition, size=size)
+        ready = await self._readiness.check(project=read.project, definition=definition)
+        return await self._use_cases.start(caller=current_caller(), read=read, definition=definition, ready=ready)
 
     async def PauseCampaign(self, request: api.PauseCampaignRequest, context: Context) -> pb.Campaign:
         """Hold it."""
@@ -219,16 +199,15 @@ class CampaignsApi(CampaignsServiceServicer):
             next_page_token=page_token(runs[limit - 1].id) if len(runs) > limit else "",
         )
 
-    async def _checked(self, project: bytes, definition: Definition) -> AudienceSize | None:
-        """Refuse what cannot be stored; how large the audience is now, where it does not stay a draft."""
+    async def _checked(self, project: bytes, definition: Definition) -> Ready | None:
+        """Refuse what cannot be stored; what its start needs from elsewhere, where it does not stay a draft."""
         definition.check()
         definition.check_time(now=self._clock.now())
         if not definition.immediate and definition.start_at is None:
-            if definition.audience is not None and definition.audience.segment is not None:
-                await self._audiences.require_segment(project=project, segment=definition.audience.segment)
+            await self._readiness.check_names(project=project, definition=definition)
             return None
         definition.check_can_start()
-        return await self._audiences.measure(project=project, definition=definition)
+        return await self._readiness.check(project=project, definition=definition)
 
     async def _get(self, name: str, *, field: str = "name") -> Campaign:
         project, campaign = names.split(name, "projects", "campaigns", field=field)

@@ -6,6 +6,7 @@ Never decides anything: what is wrong with a definition, the domain says.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 
 from carillon.campaigns.v1 import campaigns_pb2 as pb
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RunStarted, StateChanged
@@ -14,8 +15,10 @@ from carillon.segments.v1.filter_pb2 import Filter
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services import names
+from services.campaigns.channel_messages import email_from, email_to, http_from, http_to
 from services.campaigns.domain.campaign import Audience, Campaign, Definition
 from services.campaigns.domain.content import PushAction, PushContent
+from services.campaigns.domain.email import EmailContent
 from services.campaigns.domain.run import Run
 from services.campaigns.domain.utm import Utm, with_utm
 from services.runtime.errors import Invalid, NotFound
@@ -40,6 +43,9 @@ def definition_from(message: pb.Campaign, project: bytes) -> Definition:
         channels=tuple(dict.fromkeys(message.channels)),
         audience=audience_from(message.audience, project) if message.HasField("audience") else None,
         content=content_from(message.push_content) if message.HasField("push_content") else None,
+        email=email_from(message.email_content, project) if message.HasField("email_content") else None,
+        http=http_from(message.http_content, project) if message.HasField("http_content") else None,
+        unknown_policy=int(message.unknown_policy),
         immediate=message.schedule.immediate,
         start_at=_start_from(message.schedule),
         time_zone=message.schedule.time_zone,
@@ -109,11 +115,16 @@ def definition_to(definition: Definition, project: bytes) -> pb.Campaign:
         channels=definition.channels,  # type: ignore[arg-type]
         labels=definition.labels,
         vendor_fields=definition.vendor_fields,
+        unknown_policy=definition.unknown_policy,  # type: ignore[arg-type]
     )
     if definition.audience is not None:
         message.audience.CopyFrom(audience_to(definition.audience, project))
     if definition.content is not None:
         message.push_content.CopyFrom(content_to(definition.content))
+    if definition.email is not None:
+        message.email_content.CopyFrom(email_to(definition.email, project))
+    if definition.http is not None:
+        message.http_content.CopyFrom(http_to(definition.http, project))
     if definition.immediate:
         message.schedule.immediate = True
     elif definition.start_at is not None:
@@ -139,6 +150,15 @@ def campaign_to(campaign: Campaign) -> pb.Campaign:
         message.start_time.FromDatetime(campaign.started_at)
     if campaign.ended_at:
         message.end_time.FromDatetime(campaign.ended_at)
+    return message
+
+
+def campaign_listed(campaign: Campaign) -> pb.Campaign:
+    """The resource as one of many: without what would make a page of them too large to carry."""
+    message = campaign_to(campaign)
+    if message.HasField("email_content"):
+        message.email_content.ClearField("html")
+        message.email_content.ClearField("text")
     return message
 
 
@@ -172,8 +192,16 @@ def state_changed(campaign: Campaign) -> CampaignLifecycle:
     )
 
 
-def run_started(campaign: Campaign, run: Run, *, lifetime: datetime.timedelta) -> CampaignLifecycle:
-    """The fact that a run of the campaign started, with all that the others need."""
+def run_started(
+    campaign: Campaign,
+    run: Run,
+    *,
+    lifetime: datetime.timedelta,
+    email: EmailContent | None = None,
+    contact_fields: Sequence[str] = (),
+) -> CampaignLifecycle:
+    """The fact that a run of the campaign started, with all that the others need; `email` is the campaign's with its
+    template resolved."""
     definition = campaign.definition
     started = RunStarted(
         run=run.id,
@@ -181,11 +209,17 @@ def run_started(campaign: Campaign, run: Run, *, lifetime: datetime.timedelta) -
         channels=definition.channels,  # type: ignore[arg-type]
         start_time=instant(run.started_at),
         expire_time=instant(run.started_at + lifetime),
+        unknown_policy=definition.unknown_policy,  # type: ignore[arg-type]
+        contact_fields=contact_fields,
     )
     if definition.audience is not None:
         started.audience.CopyFrom(audience_to(definition.audience, campaign.project))
     if definition.content is not None:
         started.push_content.CopyFrom(content_to(with_utm(definition.content, definition.utm)))
+    if email is not None:
+        started.email_content.CopyFrom(email_to(email, campaign.project))
+    if definition.http is not None:
+        started.http_content.CopyFrom(http_to(definition.http, campaign.project))
     return CampaignLifecycle(
         tenant=campaign.tenant, project=campaign.project, campaign=campaign.id, run_started=started
     )

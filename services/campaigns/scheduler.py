@@ -11,13 +11,13 @@ import grpc
 import structlog
 
 from services.campaigns import repository
-from services.campaigns.audiences import Audiences
 from services.campaigns.domain.campaign import Campaign
-from services.campaigns.use_cases import AudienceSize, UseCases
+from services.campaigns.readiness import Readiness
+from services.campaigns.use_cases import UseCases
 from services.runtime.background import run_in_background
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
-from services.runtime.errors import Unavailable
+from services.runtime.errors import Invalid, NotFound, Unavailable
 
 log = structlog.get_logger()
 
@@ -30,11 +30,11 @@ class Scheduler:
     """Looks for due campaigns whenever one is due, and whenever it is woken."""
 
     def __init__(
-        self, *, database: Database, use_cases: UseCases, audiences: Audiences, clock: Clock, wake: asyncio.Event
+        self, *, database: Database, use_cases: UseCases, readiness: Readiness, clock: Clock, wake: asyncio.Event
     ) -> None:
         self._database = database
         self._use_cases = use_cases
-        self._audiences = audiences
+        self._readiness = readiness
         self._clock = clock
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
@@ -87,11 +87,16 @@ class Scheduler:
 
     async def _start_one(self, campaign: Campaign) -> None:
         try:
-            size = await self._audiences.measure_for(
+            ready = await self._readiness.check_due(
                 tenant=campaign.tenant, project=campaign.project, definition=campaign.definition
             )
         except grpc.aio.AioRpcError as error:
-            log.error("a scheduled campaign cannot start", campaign=campaign.id.hex(), problem=error.details())
-            await self._use_cases.fail_due(campaign=campaign.id, reason="AUDIENCE_INVALID")
-            return
-        await self._use_cases.start_due(campaign=campaign.id, size=size or AudienceSize(messages=0, contacts=0))
+            await self._give_up(campaign, reason="AUDIENCE_INVALID", problem=error.details())
+        except (Invalid, NotFound) as error:
+            await self._give_up(campaign, reason=error.reason, problem=error.message)
+        else:
+            await self._use_cases.start_due(campaign=campaign.id, ready=ready)
+
+    async def _give_up(self, campaign: Campaign, *, reason: str, problem: str | None) -> None:
+        log.error("a scheduled campaign cannot start", campaign=campaign.id.hex(), problem=problem)
+        await self._use_cases.fail_due(campaign=campaign.id, reason=reason)

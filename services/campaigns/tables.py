@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 
 metadata = sa.MetaData()
 INSTANT = sa.DateTime(timezone=True)
@@ -47,4 +47,28 @@ run = sa.Table(
     sa.Column("started_at", INSTANT, nullable=False),
     sa.Column("ended_at", INSTANT),
     sa.Column("correction", sa.Integer, nullable=False, server_default="0"),
+)
+
+template = sa.Table(
+    "template",
+    metadata,
+    sa.Column("id", BYTEA, primary_key=True),
+    sa.Column("tenant", BYTEA, nullable=False),
+    sa.Column("project", BYTEA, nullable=False),
+    sa.Column("channel", sa.SmallInteger, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),  # the newest
+    sa.Column("created_at", INSTANT, nullable=False),
+)
+
+template_version = sa.Table(
+    "template_version",
+    metadata,
+    sa.Column("template", BYTEA, sa.ForeignKey("template.id"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("html", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("contact_fields", ARRAY(sa.Text), nullable=False),  # those it uses
+    sa.Column("created_at", INSTANT, nullable=False),
 )

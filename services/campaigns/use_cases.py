@@ -6,7 +6,7 @@ Never talks to Kafka (the outbox does) and never to a peer inside a transaction.
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from carillon.campaigns.v1 import campaigns_pb2 as pb
 
@@ -14,6 +14,7 @@ from services import topics
 from services.campaigns import messages, repository
 from services.campaigns.domain.campaign import Campaign, Definition, State, Step, changed
 from services.campaigns.domain.run import Run, RunState
+from services.campaigns.readiness import Ready
 from services.campaigns.repository import Wanted
 from services.runtime import ids, outbox
 from services.runtime.clock import Clock
@@ -23,14 +24,6 @@ from services.runtime.idempotency import Idempotency
 from services.runtime.identity import Caller
 
 SCHEDULE_CHANNEL = "schedule"
-
-
-@dataclass(frozen=True, slots=True)
-class AudienceSize:
-    """How large an audience was when somebody looked."""
-
-    messages: int
-    contacts: int
 
 
 async def announce(tx: Transaction, campaign: Campaign) -> None:
@@ -65,9 +58,9 @@ class UseCases:
         tenant: bytes,
         project: bytes,
         definition: Definition,
-        size: AudienceSize | None,
+        ready: Ready | None,
     ) -> pb.Campaign:
-        """Store a new campaign, and launch or schedule it where it says so; `size` is given for one that starts."""
+        """Store a new campaign, and launch or schedule it where it says so; `ready` is given for one that starts."""
         now = self._clock.now()
         campaign = Campaign(
             id=ids.new_id(),
@@ -81,14 +74,12 @@ class UseCases:
 
         async def work(tx: Transaction) -> pb.Campaign:
             await repository.add(tx, campaign)
-            await self._set_going(tx, campaign, size)
+            await self._set_going(tx, campaign, ready)
             return messages.campaign_to(campaign)
 
         return await self._idempotency.transaction(pb.Campaign, work)
 
-    async def update(
-        self, *, caller: Caller, read: Campaign, definition: Definition, size: AudienceSize | None
-    ) -> Campaign:
+    async def update(self, *, caller: Caller, read: Campaign, definition: Definition, ready: Ready | None) -> Campaign:
         """Give a draft a new definition, and launch or schedule it where that says so.
 
         Raises Conflict where the campaign has changed since it was `read`.
@@ -101,7 +92,7 @@ class UseCases:
                 raise changed()
             found.definition = definition
             found.changed(now=self._clock.now())
-            await self._set_going(tx, found, size)
+            await self._set_going(tx, found, ready)
             return found
 
         return await self._database.transaction(work)
@@ -172,7 +163,7 @@ class UseCases:
 
         return await self._database.transaction(work)
 
-    async def start(self, *, caller: Caller, read: Campaign, definition: Definition, size: AudienceSize) -> pb.Campaign:
+    async def start(self, *, caller: Caller, read: Campaign, definition: Definition, ready: Ready) -> pb.Campaign:
         """Launch a draft or scheduled campaign now, with this definition.
 
         Raises Conflict where the campaign has changed since it was `read`.
@@ -184,18 +175,18 @@ class UseCases:
                 replace(found).apply(Step.LAUNCH, now=self._clock.now())
                 raise changed()
             found.definition = definition
-            await self._launch(tx, found, size)
+            await self._launch(tx, found, ready)
             return messages.campaign_to(found)
 
         return await self._idempotency.transaction(pb.Campaign, work)
 
-    async def start_due(self, *, campaign: bytes, size: AudienceSize) -> None:
+    async def start_due(self, *, campaign: bytes, ready: Ready) -> None:
         """Launch a scheduled campaign whose time has come, unless somebody else did something with it meanwhile."""
 
         async def work(tx: Transaction) -> None:
             found = await repository.find(tx, tenant=None, campaign=campaign, lock=True)
             if found is not None and found.state is State.SCHEDULED:
-                await self._launch(tx, found, size)
+                await self._launch(tx, found, ready)
 
         await self._database.transaction(work)
 
@@ -214,11 +205,11 @@ class UseCases:
 
         await self._database.transaction(work)
 
-    async def _set_going(self, tx: Transaction, campaign: Campaign, size: AudienceSize | None) -> None:
+    async def _set_going(self, tx: Transaction, campaign: Campaign, ready: Ready | None) -> None:
         """Launch, schedule or keep as a draft, as its definition says."""
         now = self._clock.now()
-        if campaign.definition.starts_at_once(now=now) and size is not None:
-            await self._launch(tx, campaign, size)
+        if campaign.definition.starts_at_once(now=now) and ready is not None:
+            await self._launch(tx, campaign, ready)
             return
         if campaign.definition.start_at is not None:
             campaign.apply(Step.SCHEDULE, now=now)
@@ -226,22 +217,24 @@ class UseCases:
         await repository.save(tx, campaign)
         await announce(tx, campaign)
 
-    async def _launch(self, tx: Transaction, campaign: Campaign, size: AudienceSize) -> None:
+    async def _launch(self, tx: Transaction, campaign: Campaign, ready: Ready) -> None:
         campaign.definition.check_can_start()
         now = self._clock.now()
         campaign.apply(Step.LAUNCH, now=now)
-        campaign.queued = size.messages
+        campaign.queued = ready.messages
         run = Run(
             id=ids.new_id(),
             tenant=campaign.tenant,
             campaign=campaign.id,
             state=RunState.PREPARING,
-            message_count=size.messages,
-            contact_count=size.contacts,
-            queued=size.messages,
+            message_count=ready.messages,
+            contact_count=ready.contacts,
+            queued=ready.messages,
             started_at=now,
         )
-        fact = messages.run_started(campaign, run, lifetime=self._lifetime)
+        fact = messages.run_started(
+            campaign, run, lifetime=self._lifetime, email=ready.email, contact_fields=ready.contact_fields
+        )
         await repository.save(tx, campaign)
         await repository.add_run(tx, run, fact=fact.SerializeToString())
         await outbox.publish(tx, topic=topics.CAMPAIGN_LIFECYCLE.name, key=campaign.tenant + campaign.id, event=fact)

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.campaigns.domain.content import PushContent, check_push, check_push_can_start, check_text
+from services.campaigns.domain.email import EmailContent, check_email, check_email_can_start
+from services.campaigns.domain.http_call import HttpContent, check_http, check_http_can_start
 from services.campaigns.domain.utm import Utm
 from services.runtime.errors import Conflict, Invalid
 
 CHANGED = "CAMPAIGN_CHANGED"
-PUSH = 1  # carillon.segments.v1.Channel
+PUSH, EMAIL, HTTP = 1, 2, 3  # carillon.segments.v1.Channel
+UNKNOWN_POLICIES = frozenset({0, 1, 2})  # carillon.campaigns.v1.UnknownPolicy
 MAX_FILTER_BYTES = 64 * 1024
 GRACE = datetime.timedelta(minutes=5)  # a start that is late by no more than this starts at once
 MAX_VENDOR_BYTES = 16_384
@@ -100,6 +103,9 @@ class Definition:
     channels: tuple[int, ...] = ()
     audience: Audience | None = None
     content: PushContent | None = None
+    email: EmailContent | None = None
+    http: HttpContent | None = None
+    unknown_policy: int = 0
     immediate: bool = False
     start_at: datetime.datetime | None = None
     time_zone: str = ""
@@ -112,6 +118,12 @@ class Definition:
         check_text(self.display_name, field="display_name", most=200, least=1)
         if self.content is not None:
             check_push(self.content, field="push_content")
+        if self.email is not None:
+            check_email(self.email, path="email_content")
+        if self.http is not None:
+            check_http(self.http, path="http_content")
+        if self.unknown_policy not in UNKNOWN_POLICIES:
+            raise Invalid("UNKNOWN_POLICY_INVALID", "There is no such policy.", field="unknown_policy")
         for name in ("source", "medium", "campaign", "term", "content"):
             check_text(getattr(self.utm, name), field=f"utm.{name}", most=200)
         if len(self.labels) > 20:
@@ -134,6 +146,10 @@ class Definition:
             raise Invalid("FIELD_REQUIRED", "An audience is needed.", field="audience")
         if PUSH in self.channels:
             check_push_can_start(self.content, field="push_content")
+        if EMAIL in self.channels:
+            check_email_can_start(self.email, path="email_content")
+        if HTTP in self.channels:
+            check_http_can_start(self.http, path="http_content")
 
     def check_time(self, *, now: datetime.datetime) -> None:
         """A start that was missed by more than the grace is a mistake, not a wish."""

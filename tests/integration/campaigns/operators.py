@@ -15,7 +15,8 @@ from services.campaigns.commands import Commands
 from services.campaigns.domain.campaign import Campaign, State
 from services.campaigns.domain.run import Run, RunState
 from services.campaigns.run_progress import RunProgress
-from services.campaigns.use_cases import AudienceSize, UseCases
+from services.campaigns.readiness import Ready
+from services.campaigns.use_cases import UseCases
 from services.runtime import ids
 from services.runtime.clock import SystemClock
 from services.runtime.database import Database, Transaction
@@ -23,7 +24,7 @@ from services.runtime.idempotency import Idempotency
 from services.runtime.identity import Caller
 from tests.unit.services.campaigns.domain.builders import a_definition
 
-TEN = AudienceSize(messages=10, contacts=9)
+TEN = Ready(messages=10, contacts=9)
 
 
 class MovableClock(SystemClock):
@@ -61,7 +62,7 @@ class Operators:
     async def create(self, **definition: Any) -> Campaign:
         """A draft, or what the definition says."""
         made = await self.use_cases.create(
-            tenant=self.caller.tenant(), project=self.project, definition=a_definition(**definition), size=TEN
+            tenant=self.caller.tenant(), project=self.project, definition=a_definition(**definition), ready=TEN
         )
         _, campaign = names.split(made.name, "projects", "campaigns")
         assert campaign is not None

@@ -18,10 +18,10 @@ async def test_a_start_does_not_launch_what_it_read_before_a_newer_definition_wa
     read = await operators.create()
     later = operators.clock.now() + datetime.timedelta(days=1)
     newer = dataclasses.replace(read.definition, display_name="Newer", start_at=later)
-    await operators.use_cases.update(caller=operators.caller, read=read, definition=newer, size=TEN)
+    await operators.use_cases.update(caller=operators.caller, read=read, definition=newer, ready=TEN)
 
     with pytest.raises(Conflict) as refused:
-        await operators.use_cases.start(caller=operators.caller, read=read, definition=read.definition, size=TEN)
+        await operators.use_cases.start(caller=operators.caller, read=read, definition=read.definition, ready=TEN)
 
     assert refused.value.reason == "CAMPAIGN_CHANGED"
     stored = await operators.row(read)

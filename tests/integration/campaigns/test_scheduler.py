@@ -14,7 +14,8 @@ import pytest
 from services.campaigns import scheduler as scheduler_module
 from services.campaigns.domain.campaign import Campaign, State
 from services.campaigns.scheduler import Scheduler
-from services.campaigns.use_cases import SCHEDULE_CHANNEL, AudienceSize
+from services.campaigns.readiness import Ready
+from services.campaigns.use_cases import SCHEDULE_CHANNEL
 from services.runtime.notifications import Notifications
 from tests.integration.campaigns.operators import TEN, Operators
 from tests.integration.waiting import eventually
@@ -27,11 +28,11 @@ class Segments:
         self.trouble: dict[str, Exception] = {}
         self.down = False
 
-    async def measure_for(self, *, definition: Any, **_: object) -> AudienceSize | None:
+    async def check_due(self, *, definition: Any, **_: object) -> Ready:
         if definition.display_name in self.trouble:
             raise self.trouble[definition.display_name]
         await asyncio.sleep(0.01)
-        return None if self.down else TEN
+        return Ready(messages=0, contacts=0) if self.down else TEN
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def schedulers(operators: Operators, segments: Segments, *, count: int = 1
         Scheduler(
             database=operators.database,
             use_cases=operators.use_cases,
-            audiences=segments,  # type: ignore[arg-type]
+            readiness=segments,  # type: ignore[arg-type]
             clock=operators.clock,
             wake=notifications.listen(SCHEDULE_CHANNEL),
         )
