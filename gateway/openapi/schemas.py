@@ -1,7 +1,7 @@
 """Owns a message's JSON Schema (2020-12), as it is sent and as it is answered: the two differ.
 
 Sent: unknown members are refused, null is "not given", and what is only answered is accepted. Answered: everything
-without presence is always there, and nothing is null.
+without presence is always there, and nothing is null but where a field says so.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from carillon.dialects.v1.answers_pb2 import shown_as
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
@@ -93,6 +94,9 @@ class Schemas:
     def _value(self, field: FieldDescriptor, *, sent: bool) -> Schema:
         if _is_map(field):
             return {"type": "object", "additionalProperties": self._value(_map_value(field), sent=sent)}
+        if shown := field.GetOptions().Extensions[shown_as]:
+            message = field.file.pool.FindMessageTypeByName(shown)
+            return {"anyOf": [self._message(message, sent=sent), {"type": "null"}]}
         if field.message_type is not None:
             return self._message(field.message_type, sent=sent)
         if field.enum_type is not None:

@@ -57,12 +57,13 @@ FIELDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^display_name$", "name"),
         (r"^parent$", "projectId"),
         (r"^push_content\b", "content"),
+        (r"^(email|http)_content\b.*$", "content"),
         (r"^audience\.segment$", "segment.savedSegmentId"),
         (r"^audience\.filter\b.*$", "segment.filters"),
         (r"^audience$", "segment"),
         (r"^schedule\.start_time$", "schedule.sendAt"),
         (r"^schedule\.time_zone$", "schedule.timezone"),
-        (r"^(channels|labels|vendor_fields|etag)\b.*$", ""),
+        (r"^(channels|labels|vendor_fields|etag|unknown_policy)\b.*$", ""),
         (r"_url\b", "Url"),
     )
 )

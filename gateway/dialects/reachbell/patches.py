@@ -17,7 +17,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from gateway.dialects.reachbell import translate
 from gateway.numbers import NOTHING
-from services.runtime.errors import NotFound
+from services.runtime.errors import Conflict, NotFound
 
 Json = Mapping[str, Any]
 
@@ -41,10 +41,12 @@ def read(raw: bytes) -> Json:
 
 
 def update_from(campaign: core.Campaign, patch: Json) -> UpdateCampaignRequest:
-    """What the core is to do to the campaign as it was read. Raises Invalid or NotFound."""
+    """What the core is to do to the campaign as it was read. Raises Invalid, NotFound or Conflict."""
     project_id = translate.project_id_of(campaign)
     if patch.get("projectId") not in (None, project_id):
         raise NotFound("CAMPAIGN_NOT_FOUND", "There is no such campaign in this project.", field="parent")
+    if patch.get("content") is not None and not translate.shows_push(campaign):
+        raise Conflict("CAMPAIGN_NOT_PUSH", "A campaign that goes other ways than push has no such content.")
     body = merged(_body_of(campaign), patch) | {"projectId": project_id}
     request = json_format.ParseDict(body, pb.CreateCampaignRequest())
     changed = translate.campaign_from(request, beside=campaign.vendor_fields)
@@ -62,7 +64,7 @@ def merged(body: Json, patch: Json) -> dict[str, Any]:
             continue
         value = patch[field]
         if field in MERGED and value is not None:
-            value = {key: item for key, item in {**body.get(field, {}), **value}.items() if item is not None}
+            value = {key: item for key, item in {**(body.get(field) or {}), **value}.items() if item is not None}
         answer[field] = value
     return answer
 

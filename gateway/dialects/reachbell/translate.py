@@ -10,6 +10,8 @@ from carillon.campaigns.v1 import campaigns_pb2 as core
 from carillon.campaigns.v1.campaigns_service_pb2 import ResendCampaignRequest, StartCampaignRequest
 from carillon.dialects.reachbell.v1 import campaigns_api_pb2 as pb
 from carillon.segments.v1.segments_pb2 import CHANNEL_PUSH, Audience
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import NULL_VALUE, Value
 
 from gateway.dialects.reachbell import times, vendor
 from gateway.dialects.reachbell.filters import DID_NOT_OPEN, filter_from, filters_to
@@ -130,13 +132,21 @@ def campaign_to(campaign: core.Campaign, numbers: CampaignStats) -> pb.Campaign:
         created_at=times.spell_stamp(campaign.create_time),
         updated_at=times.spell_stamp(campaign.update_time),
     )
-    if campaign.HasField("push_content"):
-        answer.content.CopyFrom(_content_to(campaign.push_content))
+    if not shows_push(campaign):
+        answer.content.null_value = NULL_VALUE
+    elif campaign.HasField("push_content"):
+        content = json_format.MessageToDict(_content_to(campaign.push_content))
+        answer.content.CopyFrom(json_format.ParseDict(content, Value()))
     if campaign.HasField("audience"):
         answer.segment.CopyFrom(_segment_to(campaign.audience))
     if campaign.HasField("utm"):
         answer.utm.CopyFrom(pb.Utm(**_given(campaign.utm, UTM_FIELDS)))
     return answer
+
+
+def shows_push(campaign: core.Campaign) -> bool:
+    """Whether its content is ReachBell's; a campaign without any channel yet may still become so."""
+    return not campaign.channels or CHANNEL_PUSH in campaign.channels
 
 
 def _content_to(content: core.PushContent) -> pb.Content:

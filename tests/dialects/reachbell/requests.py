@@ -20,6 +20,8 @@ KINDS: Mapping[str, str] = {
     "run": "run",
     "api_key": "api_key",
     "account": "account",
+    "endpoint_account": "account",
+    "template": "template",
     "sent": "campaign",
     "ready": "campaign",
 }
@@ -42,6 +44,8 @@ IGNORED = frozenset(
         ("BatchUpsertContacts", "contacts.push_subscriptions.name", "subscription"),
         ("CreateCampaign", "campaign.name", "project"),
         ("CreateCampaign", "campaign.name", "campaign"),
+        ("CreateTemplate", "template.name", "project"),
+        ("CreateTemplate", "template.name", "template"),
         ("CreateProviderAccount", "provider_account.name", "project"),
         ("CreateProviderAccount", "provider_account.name", "account"),
     }
@@ -54,6 +58,8 @@ CONTACT = PROJECT + "/contacts/{contact}"
 ORGANIZATION = "organizations/{organization}"
 SAVED = {"segment": PROJECT + "/segments/{segment}"}
 ACCOUNT = PROJECT + "/providerAccounts/{account}"
+ENDPOINT = PROJECT + "/providerAccounts/{endpoint_account}"
+TEMPLATE = PROJECT + "/templates/{template}"
 NON_OPENERS = {"filter": {"did_not_open": {"campaign": SENT}}}
 
 
@@ -61,8 +67,10 @@ def _campaign(name: str, audience: Request) -> Request:
     return {
         "name": name,
         "display_name": "x",
-        "channels": ["CHANNEL_PUSH"],
+        "channels": ["CHANNEL_PUSH", "CHANNEL_EMAIL", "CHANNEL_HTTP"],
         "push_content": {"title": "x"},
+        "email_content": {"provider_account": ACCOUNT, "template": TEMPLATE, "from_email": "shop@example.com"},
+        "http_content": {"provider_account": ENDPOINT},
         "audience": audience,
         "schedule": {"immediate": True},
     }
@@ -93,6 +101,12 @@ NATIVE: Mapping[str, Sequence[Request]] = {
     "ResumeCampaign": [{"name": SENT}],
     "CancelCampaign": [{"name": SENT}],
     "ListRuns": [{"parent": SENT}],
+    "CreateTemplate": [
+        {"parent": PROJECT, "template": {"name": TEMPLATE, "display_name": "x", "subject": "x", "text": "x"}}
+    ],
+    "GetTemplate": [{"name": TEMPLATE}],
+    "ListTemplates": [{"parent": PROJECT}],
+    "UpdateTemplate": [{"template": {"name": TEMPLATE, "subject": "y"}}],
     "BatchUpsertContacts": [
         {
             "parent": PROJECT,

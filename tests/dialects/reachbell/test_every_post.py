@@ -94,6 +94,11 @@ CASES: Mapping[str, Case] = {
         {"parent": PROJECT, "segment": {"display_name": "y"}},
         makes="segments.segment",
     ),
+    "native CreateTemplate": Case(
+        {"parent": PROJECT, "template": {"display_name": "x", "subject": "x", "text": "x"}},
+        {"parent": PROJECT, "template": {"display_name": "y", "subject": "x", "text": "x"}},
+        makes="campaigns.template",
+    ),
     "native CountAudience": Case(COUNTED, {**COUNTED, "parent": "projects/{their_project}"}),
     "native SuppressContact": Case(SUPPRESSED, {**SUPPRESSED, "reason": "ASKED"}),
     "native UnsuppressContact": Case(SUPPRESSED, {**SUPPRESSED, "channels": ["CHANNEL_PUSH", "CHANNEL_EMAIL"]}),

@@ -24,7 +24,14 @@ from tests.dialects.reachbell.world import World, make_ready, make_world
 from tests.stacks import Running
 
 PLACE = re.compile(r"\{(" + "|".join(KINDS) + r")\}")
-PREFIXES = {"contact": "con", "subscription": "sub", "run": "run", "api_key": "key", "account": "acc"}
+PREFIXES = {
+    "contact": "con",
+    "subscription": "sub",
+    "run": "run",
+    "api_key": "key",
+    "account": "acc",
+    "template": "tpl",
+}
 ROUTES: Mapping[str, tuple[str, Route]] = {
     f"{api} {route.method.name}": (api, route) for api in REQUESTS for route in BY_NAME[api].routes()
 }

@@ -106,7 +106,7 @@ async def make_ready(stack: Running, world: World) -> str:
 
 
 async def _the_rest(stack: Running, workspace: Workspace, sent: str, *, prefix: str) -> World:
-    """A key, a contact with a browser, the campaign's run, a provider account."""
+    """A key, a contact with a browser, the campaign's run, provider accounts, a template."""
     async with Client(stack.described["sandbox"]) as sandbox:
         (browser,) = [line async for line in sandbox.lines("POST", "/subscriptions", count="1")]
     subscription = {"endpoint": browser["endpoint"], **browser["keys"]}
@@ -119,12 +119,18 @@ async def _the_rest(stack: Running, workspace: Workspace, sent: str, *, prefix: 
         (run,) = (await native.call("GET", f"{project}/campaigns/{sent}/runs"))["runs"]
         smtp = {"displayName": "Mail", "smtp": {"host": "smtp.example.com"}}
         account = await native.call("POST", f"{project}/providerAccounts", smtp)
+        http = {"displayName": "Own", "http": {"url": "https://example.com/messages"}}
+        endpoint = await native.call("POST", f"{project}/providerAccounts", http)
+        words = {"displayName": "Welcome", "subject": "Hello", "text": "Hello"}
+        template = await native.call("POST", f"{project}/templates", words)
     return {
         f"{prefix}api_key": last_part(key["name"]),
         f"{prefix}contact": last_part(contact),
         f"{prefix}subscription": last_part(known["name"]),
         f"{prefix}run": last_part(run["name"]),
         f"{prefix}account": last_part(account["name"]),
+        f"{prefix}endpoint_account": last_part(endpoint["name"]),
+        f"{prefix}template": last_part(template["name"]),
         **subscription,
     }
 

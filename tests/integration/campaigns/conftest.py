@@ -17,7 +17,7 @@ async def database(connect: Callable[..., Database]) -> Database:
     database = connect("campaigns", pool_size=12)
 
     async def empty(tx: Transaction) -> None:
-        await tx.raw.execute("TRUNCATE campaign, run, outbox")
+        await tx.raw.execute("TRUNCATE campaign, run, outbox, template, template_version")
 
     await database.transaction(empty)
     return database

@@ -14,8 +14,8 @@ from services.campaigns import repository
 from services.campaigns.commands import Commands
 from services.campaigns.domain.campaign import Campaign, State
 from services.campaigns.domain.run import Run, RunState
-from services.campaigns.run_progress import RunProgress
 from services.campaigns.readiness import Ready
+from services.campaigns.run_progress import RunProgress
 from services.campaigns.use_cases import UseCases
 from services.runtime import ids
 from services.runtime.clock import SystemClock

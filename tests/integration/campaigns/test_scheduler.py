@@ -13,8 +13,8 @@ import pytest
 
 from services.campaigns import scheduler as scheduler_module
 from services.campaigns.domain.campaign import Campaign, State
-from services.campaigns.scheduler import Scheduler
 from services.campaigns.readiness import Ready
+from services.campaigns.scheduler import Scheduler
 from services.campaigns.use_cases import SCHEDULE_CHANNEL
 from services.runtime.notifications import Notifications
 from tests.integration.campaigns.operators import TEN, Operators

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from carillon.campaigns.v1 import campaigns_pb2 as core
 from carillon.dialects.reachbell.v1 import campaigns_api_pb2 as pb
+from carillon.segments.v1.segments_pb2 import CHANNEL_EMAIL
 from google.protobuf import json_format
 
 from gateway.dialects.reachbell import patches, translate, vendor
 from gateway.numbers import NOTHING
-from services.runtime.errors import Invalid, NotFound
+from services.runtime.errors import Conflict, Invalid, NotFound
 from tests.unit.gateway.builders import CAMPAIGN_ID, PROJECT_ID
 
 BODY: dict[str, Any] = {
@@ -76,6 +77,32 @@ def test_what_was_answered_may_be_sent_back() -> None:
 
     campaign.state = core.Campaign.STATE_DRAFT
     assert campaign == draft()
+
+
+def by_email() -> core.Campaign:
+    """A draft that goes another way."""
+    campaign = draft()
+    campaign.channels[:] = [CHANNEL_EMAIL]
+    campaign.ClearField("push_content")
+    return campaign
+
+
+def test_what_was_answered_of_a_campaign_by_email_may_be_sent_back() -> None:
+    campaign = by_email()
+    read = json_format.MessageToDict(translate.campaign_to(campaign, NOTHING))
+
+    update = patches.update_from(campaign, read | {"name": "Renamed"})
+
+    assert read["content"] is None
+    assert update.campaign.display_name == "Renamed"
+    assert not {"channels", "email_content"} & set(update.update_mask.paths)
+
+
+def test_a_campaign_by_email_gets_no_content_of_a_push() -> None:
+    with pytest.raises(Conflict) as refused:
+        patches.update_from(by_email(), {"content": {"title": "New"}})
+
+    assert refused.value.reason == "CAMPAIGN_NOT_PUSH"
 
 
 def test_what_other_dialects_keep_stays() -> None:

@@ -9,6 +9,7 @@ import pytest
 from carillon.analytics.v1.analytics_pb2 import CampaignStats
 from carillon.campaigns.v1 import campaigns_pb2 as core
 from carillon.dialects.reachbell.v1 import campaigns_api_pb2 as pb
+from carillon.segments.v1.segments_pb2 import CHANNEL_EMAIL, CHANNEL_HTTP
 from google.protobuf import json_format
 
 from gateway.dialects.reachbell import translate
@@ -77,6 +78,24 @@ def test_a_draft_needs_only_a_name_and_a_project() -> None:
     assert not campaign.HasField("audience")
     assert (answer["status"], answer["schedule"]) == ("draft", {"mode": "draft"})
     assert not answer.keys() & {"content", "segment", "utm"}
+
+
+@pytest.mark.parametrize("channels", [[CHANNEL_EMAIL], [CHANNEL_HTTP], [CHANNEL_EMAIL, CHANNEL_HTTP]])
+def test_a_campaign_that_goes_other_ways_is_shown_with_its_numbers_and_without_content(channels: Any) -> None:
+    campaign = core.Campaign(
+        display_name="x", channels=channels, queued_message_count=4, state=core.Campaign.STATE_COMPLETED
+    )
+
+    answer = shown(stored(campaign), CampaignStats(sent=4))
+
+    assert answer["content"] is None
+    assert (answer["stats"]["queued"], answer["stats"]["sent"]) == (4, 4)
+
+
+def test_a_campaign_that_goes_by_push_too_shows_what_its_push_shows() -> None:
+    campaign = stored(read(BODY), channels=[CHANNEL_EMAIL])
+
+    assert shown(campaign)["content"] == BODY["content"]
 
 
 def test_a_saved_segment_is_the_projects() -> None:

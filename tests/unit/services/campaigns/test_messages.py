@@ -16,10 +16,22 @@ from services import names
 from services.campaigns import messages
 from services.campaigns.domain.campaign import Audience, Definition
 from services.campaigns.domain.content import PushAction, PushContent
+from services.campaigns.domain.email import EmailContent, TemplateName
+from services.campaigns.domain.http_call import HttpContent
 from services.campaigns.domain.utm import Utm
 from services.runtime.errors import Invalid, NotFound
 from services.runtime.ids import new_id
-from tests.unit.services.campaigns.domain.builders import LATER, NOW, a_campaign, a_definition, a_push, a_run, an_action
+from tests.unit.services.campaigns.domain.builders import (
+    LATER,
+    NOW,
+    a_call,
+    a_campaign,
+    a_definition,
+    a_push,
+    a_run,
+    an_action,
+    an_email,
+)
 
 PROJECT = bytes(11) + b"\3"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
@@ -39,6 +51,24 @@ contents = st.builds(
     click_url=texts,
     actions=st.lists(actions, max_size=3).map(tuple),
 )
+accounts = st.one_of(st.binary(min_size=12, max_size=12), st.none())
+emails = st.builds(
+    EmailContent,
+    provider_account=accounts,
+    template=st.one_of(
+        st.builds(TemplateName, st.binary(min_size=12, max_size=12), st.one_of(st.integers(1, 99), st.none())),
+        st.none(),
+    ),
+    from_email=texts,
+    from_name=texts,
+    reply_to=texts,
+    subject=texts,
+    html=texts,
+    text=texts,
+)
+calls = st.builds(
+    HttpContent, provider_account=accounts, content=texts, contact_fields=st.lists(texts, max_size=3).map(tuple)
+)
 whens: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries({}),
     st.fixed_dictionaries({"immediate": st.just(True)}),
@@ -51,6 +81,9 @@ definitions = whens.flatmap(
         channels=st.lists(st.integers(0, 9), max_size=3, unique=True).map(tuple),
         audience=audiences,
         content=st.one_of(contents, st.none()),
+        email=st.one_of(emails, st.none()),
+        http=st.one_of(calls, st.none()),
+        unknown_policy=st.integers(0, 2),
         time_zone=texts,
         utm=st.builds(Utm, source=texts, medium=texts, campaign=texts, term=texts, content=texts),
         labels=st.dictionaries(texts, texts, max_size=3),
@@ -88,6 +121,56 @@ def test_every_utm_word_is_carried() -> None:
 def test_every_part_of_a_push_is_carried() -> None:
     assert {field.name for field in fields(PushContent)} == set(pb.PushContent.DESCRIPTOR.fields_by_name)
     assert {field.name for field in fields(PushAction)} == set(pb.PushAction.DESCRIPTOR.fields_by_name)
+
+
+def test_every_part_of_an_email_and_of_a_call_is_carried() -> None:
+    assert {field.name for field in fields(EmailContent)} == set(pb.EmailContent.DESCRIPTOR.fields_by_name)
+    assert {field.name for field in fields(HttpContent)} == set(pb.HttpContent.DESCRIPTOR.fields_by_name)
+
+
+@pytest.mark.parametrize("path", ["email_content.provider_account", "http_content.provider_account"])
+def test_an_account_of_another_project_is_no_account(path: str) -> None:
+    message, content = pb.Campaign(), path.partition(".")[0]
+    getattr(message, content).provider_account = names.join(("projects", new_id()), ("providerAccounts", new_id()))
+
+    with pytest.raises(NotFound) as refused:
+        messages.definition_from(message, PROJECT)
+
+    assert (refused.value.reason, refused.value.field) == ("PROVIDER_ACCOUNT_NOT_FOUND", path)
+
+
+@pytest.mark.parametrize("version", ["", "0", "-1", "01", "x", "²", "9" * 11, "1@2"])
+def test_what_is_no_version_of_a_template_is_no_template(version: str) -> None:
+    message = pb.Campaign()
+    message.email_content.template = names.join(("projects", PROJECT), ("templates", new_id())) + "@" + version
+
+    with pytest.raises(NotFound) as refused:
+        messages.definition_from(message, PROJECT)
+
+    assert (refused.value.reason, refused.value.field) == ("TEMPLATE_NOT_FOUND", "email_content.template")
+
+
+def test_a_listed_campaign_lacks_the_bodies_of_its_email_and_nothing_else() -> None:
+    campaign = a_campaign(definition=a_definition(email=an_email(text="Hello")))
+
+    listed, whole = messages.campaign_listed(campaign), messages.campaign_to(campaign)
+
+    assert (listed.email_content.html, listed.email_content.text) == ("", "")
+    listed.email_content.html, listed.email_content.text = whole.email_content.html, whole.email_content.text
+    assert listed == whole
+
+
+def test_a_run_is_announced_with_what_its_channels_say() -> None:
+    definition = a_definition(http=a_call(content='{"a": 1}'), unknown_policy=2)
+    email = an_email(html="<p>{{ first_name }}</p>")
+
+    fact = messages.run_started(
+        a_campaign(definition=definition), a_run(), lifetime=LATER - NOW, email=email, contact_fields=("first_name",)
+    )
+
+    started = fact.run_started
+    assert (started.email_content.html, started.http_content.content) == ("<p>{{ first_name }}</p>", '{"a": 1}')
+    assert (started.unknown_policy, list(started.contact_fields)) == (2, ["first_name"])
 
 
 def test_what_is_no_instant_is_refused_at_its_field() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from services.campaigns.domain.campaign import PUSH, Audience, Campaign, Definition, State
 from services.campaigns.domain.content import PushAction, PushContent
+from services.campaigns.domain.email import EmailContent
+from services.campaigns.domain.http_call import HttpContent
 from services.campaigns.domain.run import Run, RunState
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
@@ -20,6 +22,17 @@ def an_action(**changes: Any) -> PushAction:
 
 def a_push(**changes: Any) -> PushContent:
     return replace(PushContent(title="Hello", body="World", click_url="https://example.com/"), **changes)
+
+
+def an_email(**changes: Any) -> EmailContent:
+    whole = EmailContent(
+        provider_account=bytes(11) + b"\5", from_email="shop@example.com", subject="Hello", html="<p>World</p>"
+    )
+    return replace(whole, **changes)
+
+
+def a_call(**changes: Any) -> HttpContent:
+    return replace(HttpContent(provider_account=bytes(11) + b"\6"), **changes)
 
 
 def a_definition(**changes: Any) -> Definition:

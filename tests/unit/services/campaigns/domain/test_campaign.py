@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from carillon.campaigns.v1.campaigns_pb2 import Campaign as CampaignMessage
 
-from services.campaigns.domain.campaign import _VERBS, ENDED, PUSH, SENDING, TRANSITIONS, State, Step
+from services.campaigns.domain.campaign import _VERBS, EMAIL, ENDED, HTTP, SENDING, TRANSITIONS, State, Step
 from services.campaigns.domain.utm import Utm
 from services.runtime.errors import Conflict, Invalid
-from tests.unit.services.campaigns.domain.builders import LATER, NOW, a_campaign, a_definition, a_push
+from tests.unit.services.campaigns.domain.builders import LATER, NOW, a_call, a_campaign, a_definition, a_push, an_email
 
 PAIRS = list(itertools.product(State, Step))
 REFUSED = [pair for pair in PAIRS if pair not in TRANSITIONS]
@@ -198,4 +198,5 @@ def test_a_start_needs_a_channel_an_audience_and_a_title() -> None:
 
 
 def test_a_campaign_without_push_needs_no_push_content() -> None:
-    a_definition(channels=(PUSH + 1,), content=None).check_can_start()
+    a_definition(channels=(EMAIL,), content=None, email=an_email()).check_can_start()
+    a_definition(channels=(HTTP,), content=None, http=a_call()).check_can_start()
