@@ -11,6 +11,7 @@ from typing import Any
 
 from carillon.dialects.v1.answers_pb2 import shown_as
 from google.api import field_behavior_pb2
+from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway.openapi.comments import Comments
@@ -94,8 +95,9 @@ class Schemas:
     def _value(self, field: FieldDescriptor, *, sent: bool) -> Schema:
         if _is_map(field):
             return {"type": "object", "additionalProperties": self._value(_map_value(field), sent=sent)}
-        if shown := field.GetOptions().Extensions[shown_as]:
-            message = field.file.pool.FindMessageTypeByName(shown)
+        shown: str = field.GetOptions().Extensions[shown_as]  # type: ignore[index]
+        if shown:
+            message: Descriptor = descriptor_pool.Default().FindMessageTypeByName(shown)
             return {"anyOf": [self._message(message, sent=sent), {"type": "null"}]}
         if field.message_type is not None:
             return self._message(field.message_type, sent=sent)
