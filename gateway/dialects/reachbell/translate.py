@@ -135,7 +135,9 @@ def campaign_to(campaign: core.Campaign, numbers: CampaignStats) -> pb.Campaign:
     if not shows_push(campaign):
         answer.content.null_value = NULL_VALUE
     elif campaign.HasField("push_content"):
-        content = json_format.MessageToDict(_content_to(campaign.push_content))
+        content = json_format.MessageToDict(
+            _content_to(campaign.push_content), always_print_fields_with_no_presence=True
+        )
         answer.content.CopyFrom(json_format.ParseDict(content, Value()))
     if campaign.HasField("audience"):
         answer.segment.CopyFrom(_segment_to(campaign.audience))
