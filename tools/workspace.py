@@ -98,6 +98,7 @@ def person(external_id: str, index: int, subscriptions: Sequence[Json]) -> Conta
     place = index % len(COUNTRIES)
     return Contact(
         external_id=external_id,
+        email=f"{external_id}@example.com",
         country=COUNTRIES[place],
         locale=LOCALES[place],
         time_zone=ZONES[place],

@@ -17,6 +17,7 @@ from rich.table import Table
 from tests.bench.percentiles import milliseconds
 from tests.chaos.schedule import LONG, SHORT, Plan
 from tests.chaos.seed import Result, Seed
+from tests.chaos.ways import Way
 from tests.stacks import own_stack
 
 console = Console(highlight=False)
@@ -25,9 +26,9 @@ console = Console(highlight=False)
 def main() -> None:
     """Run the seeds."""
     arguments = _arguments()
-    seeds, plan = _seeds(arguments.seed), _plan(arguments)
+    seeds, plan, way = _seeds(arguments.seed), _plan(arguments), Way[arguments.way.upper()]
     with own_stack(delivery_processes=2) as stack:
-        results = [_run(Seed(stack, seed=seed, plan=plan, say=_Teller(seed)), seed) for seed in seeds]
+        results = [_run(Seed(stack, seed=seed, plan=plan, way=way, say=_Teller(seed)), seed) for seed in seeds]
     console.print(_table(results))
     sys.exit(any(result is None or result.violations for result in results))
 
@@ -57,7 +58,18 @@ def _run(seed: Seed, number: int) -> Result | None:
 
 def _table(results: list[Result | None]) -> Table:
     table = Table(title="Chaos", title_justify="left")
-    for column in ("seed", "faults", "while sending", "lost", "twice", "repeats", "marked", "ended after", "verdict"):
+    for column in (
+        "seed",
+        "faults",
+        "while sending",
+        "lost",
+        "twice",
+        "repeats",
+        "marked",
+        "unknown",
+        "ended after",
+        "verdict",
+    ):
         table.add_column(column)
     for result in filter(None, results):
         verdict = result.verdict
@@ -69,6 +81,7 @@ def _table(results: list[Result | None]) -> Table:
             str(verdict.doubled),
             str(verdict.repeats),
             str(verdict.marked),
+            str(verdict.unknown),
             f"{result.finished_after:.1f} s",
             f"{len(result.violations)} violations" if result.violations else "kept",
         )
@@ -83,6 +96,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", default="1", help="a number, or a range such as 1..20")
     parser.add_argument("--recipients", type=int, help="how many people")
     parser.add_argument("--kills", type=int, help="how many of our processes are killed")
+    ways = [way.name.lower() for way in Way]
+    parser.add_argument("--way", choices=ways, default="push", help="the channels of the campaign")
     parser.add_argument("--short", action="store_true", help="1,000 recipients and 10 kills instead of 10,000 and 100")
     return parser.parse_args()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -14,9 +15,12 @@ import asyncpg
 from tests.chaos.schedule import Fault, Kind
 from tests.stacks import running
 from tools.client import Client
+from tools.stack.errors import StackError
 from tools.stack.stack import Stack
 
 PATIENCE = 30.0  # seconds, for what is just starting again
+START_SECONDS = 8.0  # so long a start may take before it is killed all the same
+WORK_SECONDS = 0.7  # so long a process works after a start that had to be waited for
 
 
 class Disturber:
@@ -43,6 +47,7 @@ class Disturber:
         """Return when it has hit."""
         match fault.kind:
             case Kind.KILL:
+                await self._let_it_work(fault.target)
                 await self._signal(fault.target, signal.SIGKILL)
             case Kind.BROKER:
                 await self._signal("kafka", signal.SIGKILL)
@@ -68,6 +73,14 @@ class Disturber:
             await self._thaw(program.name, program.pid)
         async with Client(self._described["sandbox"]) as sandbox:
             await sandbox.call("DELETE", "/faults")
+
+    async def _let_it_work(self, program: str) -> None:
+        """Else on a busy machine nothing but starts is killed, and what never works cannot fail."""
+        began = time.monotonic()
+        with contextlib.suppress(StackError):
+            await asyncio.to_thread(self._stack.wait_until_ready, program, seconds=START_SECONDS)
+        if time.monotonic() - began > 0.5:
+            await asyncio.sleep(WORK_SECONDS)
 
     async def _signal(self, program: str, number: int) -> int:
         """Send it to the program, once it runs; its pid."""

@@ -16,15 +16,15 @@ from tests.chaos.disturbing import Disturber
 from tests.chaos.operators import Operators
 from tests.chaos.schedule import Plan, make_schedule
 from tests.chaos.verdict import Verdict, judge
-from tests.e2e.books import ENDED, push
+from tests.chaos.ways import Way, campaign_body
+from tests.e2e.books import ENDED
 from tests.stacks import Running, running
 from tools.client import CallFailed, Client
 from tools.stack.stack import Stack
-from tools.workspace import Workspace, add_people, make_workspace
+from tools.workspace import Workspace, add_people, last_part, make_workspace
 
 FINISHED_WITHIN = 60.0  # seconds after the last fault
 LEFT_OVER = 0.1  # of the recipients, for after the last fault
-CONNECTIONS = 64  # of two delivery processes to one push service
 LONGEST_DELAY = 4000  # milliseconds; with what a trouble adds, less than the sender's patience
 
 
@@ -49,11 +49,13 @@ class Result:
 class Seed:
     """One seed on a stack that may have seen others."""
 
-    def __init__(self, stack: Stack, *, seed: int, plan: Plan, say: Callable[[str], None]) -> None:
+    def __init__(self, stack: Stack, *, seed: int, plan: Plan, way: Way = Way.PUSH, say: Callable[[str], None]) -> None:
         self._stack = stack
         self._there: Running = running(stack)
         self._seed = seed
         self._plan = plan
+        self._way = way
+        self._messages = plan.recipients * len(way.value)
         self._say = say
         self._faults_while_sending = 0
         self._last_fault = 0.0
@@ -69,12 +71,16 @@ class Seed:
         ):
             disturber = Disturber(self._stack, delay_ms=self._delay(0, 0), say=self._say)
             await disturber.begin()
-            campaign = (await reachbell.call("POST", "/campaigns", push(workspace)))["id"]
+            body = await campaign_body(described, workspace, native, self._way)
+            made = await native.call("POST", f"/v1/projects/{workspace.project}/campaigns", body)
+            campaign = last_part(made["name"])
             operators = Operators(native, _path(workspace, campaign), seed=self._seed, say=self._say)
             await self._disturb(disturber, operators)
             await _wait_until_ended(reachbell, campaign, seconds=2 * FINISHED_WITHIN)
             ended_after = time.monotonic() - max(self._last_fault, operators.last_wish)
-        verdict = await judge(described, workspace, campaign, recipients=self._plan.recipients, holds=operators.holds)
+        verdict = await judge(
+            described, workspace, campaign, way=self._way, recipients=self._plan.recipients, holds=operators.holds
+        )
         verdict.violations.extend(operators.doubted)
         return Result(
             seed=self._seed,
@@ -89,12 +95,14 @@ class Seed:
         pausing = asyncio.create_task(operators.pause_now_and_then(self._plan.pauses, seconds=self._plan.seconds))
         async with Client(self._there.described["sandbox"]) as sandbox:
             before = (await sandbox.call("GET", "/messages/count"))["total"]
+            if self._seed % 3:  # every third seed disturbs the freezing of the audience, too
+                await _wait_for_more(sandbox, before)
             for number, fault in enumerate(make_schedule(self._seed, self._plan)):
                 await asyncio.sleep(fault.gap)
                 accepted = (await sandbox.call("GET", "/messages/count"))["total"] - before
                 await disturber.be_slow(self._delay(accepted, number))
                 await disturber.carry_out(fault)
-                self._faults_while_sending += 0 < accepted < self._plan.recipients
+                self._faults_while_sending += 0 < accepted < self._messages
         await disturber.end()
         self._last_fault = time.monotonic()
         operators.enough = True
@@ -102,13 +110,19 @@ class Seed:
 
     def _delay(self, accepted: int, faults: int) -> int:
         """Milliseconds before every answer, so that some recipients are left when the last fault comes."""
-        left = max(self._plan.recipients * (1 - LEFT_OVER) - accepted, 1.0)
+        left = max(self._messages * (1 - LEFT_OVER) - accepted, 1.0)
         seconds = self._plan.seconds * (1 - faults / self._plan.faults)
-        return min(int(CONNECTIONS * max(seconds, 1.0) / left * 1000), LONGEST_DELAY)
+        return min(int(self._way.connections * max(seconds, 1.0) / left * 1000), LONGEST_DELAY)
 
 
 def _path(workspace: Workspace, campaign: str) -> str:
     return f"/v1/projects/{workspace.project}/campaigns/{campaign}"
+
+
+async def _wait_for_more(sandbox: Client, accepted: int) -> None:
+    """The first call of this campaign has been accepted."""
+    while (await sandbox.call("GET", "/messages/count"))["total"] <= accepted:
+        await asyncio.sleep(0.1)
 
 
 async def _wait_until_ended(reachbell: Client, campaign: str, *, seconds: float) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import datetime
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,14 @@ import asyncpg
 
 from services.runtime import ids
 from tests.chaos.operators import Hold
+from tests.chaos.ways import Way
 from tests.e2e.books import Books, check_equal, read_books
 from tests.streams.listening import Listener
 from tools.client import Client, Json
 from tools.workspace import Workspace
 
 PROMISED = 1.0  # seconds from a pause's answer to the last start of a call
+Place = tuple[str, str]  # channel and recipient, as the ledger names them
 SCHEMAS = ("campaigns", "segments", "delivery", "analytics")
 
 
@@ -32,54 +34,74 @@ class Verdict:
     violations: list[str]
     reached: int
     lost: int
-    doubled: int  # people who were shown two messages
+    doubled: int  # people who got two messages where one replaces no other, or under two keys
     repeats: int  # calls for a message that had been accepted before
     marked: int  # messages that Reconcile says may have been repeated
+    unknown: int  # parked, since nobody can tell whether they arrived
     after_pause: list[float]  # of each pause, seconds from its answer to the last call that started before the resume
 
 
 async def judge(
-    described: Mapping[str, Any], workspace: Workspace, campaign: str, *, recipients: int, holds: Sequence[Hold]
+    described: Mapping[str, Any],
+    workspace: Workspace,
+    campaign: str,
+    *,
+    way: Way,
+    recipients: int,
+    holds: Sequence[Hold],
 ) -> Verdict:
     """Everything that can be asked of a campaign at rest."""
     books = await read_books(described, workspace, campaign)
     marked = await _marked(described, campaign)
-    shown = defaultdict[str, set[str]](set)
+    verdict = compare(books, way=way, recipients=recipients, marked=marked, holds=holds)
+    verdict.violations.extend(await _told_elsewhere(described, workspace, campaign, books))
+    verdict.violations.extend(await _dead_letters(described))
+    return verdict
+
+
+def compare(books: Books, *, way: Way, recipients: int, marked: Set[str], holds: Sequence[Hold]) -> Verdict:
+    """The ledger against the books; `marked` are the push subscriptions whose message may have been repeated."""
+    keys = defaultdict[Place, set[str]](set)
     for line in books.ledger:
-        shown[line["to"]].add(line["key"])
-    repeated = {line["to"] for line in books.ledger if line["repeat"]}
-    after_pause = [late for hold in holds for late in [_last_start(books.ledger, hold)] if late is not None]
+        keys[line["channel"], line["to"]].add(line["key"])
+    calls = Counter((line["channel"], line["to"]) for line in books.ledger)
+    doubled = sorted(place for place in calls if len(keys[place]) > 1 or (place[0] != "push" and calls[place] > 1))
+    repeated = {to for (channel, to), count in calls.items() if channel == "push" and count > 1}
+    unknown = books.rows.get("unknown", 0)
+    messages = recipients * len(way.value)
+    after_pause = [_last_start(books.ledger, hold) for hold in holds]
     violations = [
-        *_numbers(books, recipients),
-        *(f"{to} was messaged under {len(keys)} keys" for to, keys in shown.items() if len(keys) > 1),
+        *_numbers(books, messages, unknown=unknown),
+        *(f"{to} got {calls[channel, to]} messages by {channel}" for channel, to in doubled),
         *(f"{to} got a message again, and that is not marked" for to in sorted(repeated - marked)),
         *(f"a call started {late:.2f} s after a pause was answered" for late in after_pause if late > PROMISED),
-        *await _told_elsewhere(described, workspace, campaign, books),
-        *await _dead_letters(described),
     ]
+    if unknown and way is not Way.EMAIL:
+        violations.append(f"{unknown} are UNKNOWN, though their providers know keys")
     if len(repeated) > books.reconciliation.get("repeated", 0):
         violations.append(f"{len(repeated)} were repeated, Reconcile says {books.reconciliation.get('repeated', 0)}")
     return Verdict(
         violations=violations,
-        reached=len(shown),
-        lost=recipients - len(shown),
-        doubled=sum(len(keys) > 1 for keys in shown.values()),
-        repeats=books.repeats,
+        reached=len(calls),
+        lost=max(messages - unknown - len(calls), 0),
+        doubled=len(doubled),
+        repeats=calls.total() - len(calls),
         marked=len(marked),
+        unknown=unknown,
         after_pause=after_pause,
     )
 
 
-def _numbers(books: Books, recipients: int) -> Iterator[str]:
+def _numbers(books: Books, messages: int, *, unknown: int) -> Iterator[str]:
     """The books against each other and against the ledger."""
     try:
-        check_equal(books, sent=recipients)
+        check_equal(books, sent=messages - unknown, unknown=unknown)
     except AssertionError as difference:
         yield f"the books differ: {difference}".partition("\n")[0]
         yield f"by rows {dict(books.rows)}, reached {len(books.reached)}, {books.reconciliation}, {books.stats}"
 
 
-def _last_start(ledger: Sequence[Json], hold: Hold) -> float | None:
+def _last_start(ledger: Sequence[Json], hold: Hold) -> float:
     starts = [_seconds(line["at"]) for line in ledger]
     late = [start - hold.answered for start in starts if hold.answered <= start < hold.lifted]
     return max(late, default=0.0)
