@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 SILENCE_ALLOWED = 10.0  # seconds, for a process that has answered before
-START_ALLOWED = 30.0  # seconds, for one that has not answered yet; each one after it that never did gets twice as many
+START_ALLOWED = 60.0  # seconds, for one that has not answered yet; each one after it that never did gets twice as many
 LONGEST_START = 240.0  # seconds
 ROUND = 2.0  # seconds between two questions
 _LATE = 3 * ROUND  # a round this late says that the whole machine stood still, not that the others were silent
