@@ -84,6 +84,35 @@ def test_a_token_is_good_for_a_minute() -> None:
     assert claims["exp"] - time.time() == pytest.approx(LIFETIME_SECONDS, abs=2)
 
 
+def test_a_callers_next_calls_carry_the_same_token_until_it_is_signed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, now = IdentityTokens(SECRET), time.time()
+
+    def signed_after(seconds: float) -> str:
+        monkeypatch.setattr("services.runtime.identity.time.time", lambda: now + seconds)
+        return tokens.sign(a_caller())
+
+    assert signed_after(0) == signed_after(19) != signed_after(21)
+    assert signed_after(21) != signed_after(-5), "a clock that was set back must not keep a token for longer"
+
+
+def test_no_two_callers_share_a_token() -> None:
+    tokens = IdentityTokens(SECRET)
+
+    limited = tokens.sign(a_caller(projects=frozenset({PROJECT})))
+
+    assert tokens.sign(a_caller()) != limited
+    assert tokens.verify(limited).projects == {PROJECT}
+
+
+def test_a_token_that_was_good_is_refused_once_it_has_expired() -> None:
+    tokens, token = IdentityTokens(SECRET), a_token(exp=int(time.time()) + 1)
+
+    assert tokens.verify(token) == a_caller()
+    time.sleep(1.1)
+    with pytest.raises(Unauthenticated):
+        tokens.verify(token)
+
+
 def test_changing_what_a_token_says_breaks_its_signature() -> None:
     head, _, signature = a_token().split(".")
     _, other_claims, _ = a_token(org=PROJECT.hex()).split(".")
