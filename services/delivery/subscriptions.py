@@ -25,6 +25,11 @@ from services.runtime.errors import Conflict
 STREAM_SECONDS = 60.0
 
 
+def concerns(event: CampaignLifecycle) -> bool:
+    """A run started; how its campaign stands, the control row says."""
+    return event.HasField("run_started")
+
+
 class Reactions:
     """One method per topic."""
 
@@ -36,15 +41,13 @@ class Reactions:
     def subscriptions(self) -> list[Subscription]:
         """Topic by topic."""
         return [
-            Subscription(topics.CAMPAIGN_LIFECYCLE.name, CampaignLifecycle, self.on_lifecycle),
+            Subscription(topics.CAMPAIGN_LIFECYCLE.name, CampaignLifecycle, self.on_lifecycle, concerns),
             Subscription(topics.AUDIENCE_BATCHES.name, AudienceBatch, self.on_batch),
             Subscription(topics.AUDIENCE_TOTALS.name, AudienceTotals, self.on_totals),
         ]
 
     async def on_lifecycle(self, tx: Transaction, event: CampaignLifecycle) -> None:
-        """A run started; how its campaign stands, the control row says."""
-        if event.WhichOneof("fact") != "run_started":
-            return
+        """A run started."""
         row = RunRow(
             id=event.run_started.run,
             tenant=event.tenant,
@@ -81,10 +84,10 @@ class Reactions:
     async def pull_runs(self) -> None:
         """Ask campaigns for open runs, and segments for what is missing of their audiences."""
         async for answer in self._campaigns.StreamOpenRuns(StreamOpenRunsRequest(), timeout=STREAM_SECONDS):
-            if answer.fact.WhichOneof("fact") == "run_started":
+            if concerns(answer.fact):
                 await self._database.transaction(partial(_called, self.on_lifecycle, answer.fact))
         problems: list[Conflict] = []
-        for run, batches in await self._database.transaction(run_repository.incomplete_runs):
+        for run, batches in await self._database.read(run_repository.incomplete_runs):
             try:
                 await self._pull_batches(run, batches)
             except Conflict as problem:  # a batch of this run is damaged; the others are not to wait for it

@@ -3,8 +3,8 @@
 Three outcomes only. Done: the effect is committed. Retry: a part is down; the record is tried again until it is not.
 Park: the record cannot be digested; it goes to the dead letters. Never logs and goes on.
 
-An offset is committed only after every record before it is done or parked. A rebalance costs repeats, which the inbox
-swallows. Handlers must not count on order.
+An offset is committed only after every record before it is done or parked, and once a second for all of them. A
+rebalance or a death costs repeats, which the inbox swallows. Handlers must not count on order.
 """
 
 from __future__ import annotations
@@ -32,10 +32,16 @@ POLL_MS = 1000
 FETCH_WAIT_MS = 200
 ATTEMPTS_BEFORE_PARKING = 5
 STUCK_SECONDS = 30.0
+COMMIT_EVERY = 1.0
 COMMIT_SECONDS = 5.0
 RESTART_SECONDS = 0.5
 
 Handler = Callable[[Transaction, Any], Awaitable[None]]
+
+
+def everything(_: Any) -> bool:
+    """All records are of interest."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class Subscription:
     topic: str
     message: type[Message]
     handle: Handler
+    concerns: Callable[[Any], bool] = everything  # no: this service has nothing to do about the record, nor to remember
 
 
 class Consumer:
@@ -68,6 +75,8 @@ class Consumer:
         self._consumer: AIOKafkaConsumer | None = None
         self._progress = time.monotonic()
         self._busy_since: float | None = None
+        self._done: dict[TopicPartition, int] = {}  # the offset behind the last record that is done, not yet committed
+        self._committed_at = 0.0
 
     async def start(self) -> None:
         """Begin reading."""
@@ -129,6 +138,7 @@ class Consumer:
                 await self._read_some(consumer)
         finally:
             self._consumer = None
+            await self._commit(consumer)
             await _stop(consumer)
 
     async def _read_some(self, consumer: AIOKafkaConsumer) -> None:
@@ -136,16 +146,23 @@ class Consumer:
         for partition, records in batches.items():
             for record in records:
                 await self._digest(record)
-            await self._commit(consumer, partition, records[-1].offset + 1)
+                self._done[partition] = record.offset + 1
+        if self._done and time.monotonic() - self._committed_at >= COMMIT_EVERY:
+            await self._commit(consumer)
         if batches or not self._lags():
             self._progress = time.monotonic()
 
-    async def _commit(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
+    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+        assigned = consumer.assignment()
+        offsets = {partition: offset for partition, offset in self._done.items() if partition in assigned}
+        self._done, self._committed_at = {}, time.monotonic()
+        if not offsets:
+            return
         try:
             async with asyncio.timeout(COMMIT_SECONDS):  # commit() retries for ever by itself
-                await consumer.commit({partition: offset})
+                await consumer.commit(offsets)
         except (KafkaError, TimeoutError) as error:  # a rebalance: whoever has the partition now reads them again
-            log.info("offset not committed", topic=partition.topic, problem=repr(error))
+            log.info("offsets not committed", problem=repr(error))
 
     async def _digest(self, record: ConsumerRecord[bytes, bytes]) -> None:
         headers = dict(record.headers)
@@ -183,6 +200,8 @@ class Consumer:
         subscription = self._subscriptions[record.topic]
         message = subscription.message()
         message.ParseFromString(record.value or b"")
+        if not subscription.concerns(message):
+            return
 
         async def work(tx: Transaction) -> None:
             if await inbox.first_sight(tx, event_id):

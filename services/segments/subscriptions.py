@@ -27,8 +27,13 @@ ENDS = {
 }
 
 
-async def handle_lifecycle(tx: Transaction, fact: CampaignLifecycle) -> None:
+def concerns(fact: CampaignLifecycle) -> bool:
     """A run started, or a campaign ended; the rest is nothing to this service."""
+    return fact.HasField("run_started") or fact.state_changed.state in ENDS
+
+
+async def handle_lifecycle(tx: Transaction, fact: CampaignLifecycle) -> None:
+    """Resolve the audience, or stop."""
     kind = fact.WhichOneof("fact")
     if kind == "run_started":
         await use_cases.start_run(tx, fact)
@@ -51,6 +56,6 @@ async def handle_retired(tx: Transaction, fact: EndpointsRetired) -> None:
 
 
 SUBSCRIPTIONS = (
-    Subscription(CAMPAIGN_LIFECYCLE.name, CampaignLifecycle, handle_lifecycle),
+    Subscription(CAMPAIGN_LIFECYCLE.name, CampaignLifecycle, handle_lifecycle, concerns),
     Subscription(ENDPOINT_RETIRED.name, EndpointsRetired, handle_retired),
 )
