@@ -9,7 +9,12 @@ import grpc
 from carillon.accounts.v1 import accounts_service_pb2
 from carillon.analytics.v1 import analytics_service_pb2
 from carillon.campaigns.v1 import campaigns_service_pb2, templates_service_pb2
-from carillon.delivery.v1 import delivery_service_pb2, provider_accounts_service_pb2, suppressions_service_pb2
+from carillon.delivery.v1 import (
+    delivery_service_pb2,
+    messages_service_pb2,
+    provider_accounts_service_pb2,
+    suppressions_service_pb2,
+)
 from carillon.segments.v1 import segments_service_pb2
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 
@@ -65,6 +70,7 @@ NATIVE = Api(
             *_service(delivery_service_pb2.DESCRIPTOR, "DeliveryService"),
             *_service(provider_accounts_service_pb2.DESCRIPTOR, "ProviderAccountsService"),
             *_service(suppressions_service_pb2.DESCRIPTOR, "SuppressionsService"),
+            *_service(messages_service_pb2.DESCRIPTOR, "MessagesService"),
         ),
         "analytics": _service(analytics_service_pb2.DESCRIPTOR, "AnalyticsService"),
     },

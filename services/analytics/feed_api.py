@@ -13,9 +13,8 @@ from carillon.feeds.v1 import recipient_feed_service_pb2 as recipients
 from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceServicer
 from carillon.feeds.v1.recipient_feed_service_pb2_grpc import RecipientFeedServiceServicer
 
-from services.analytics import repository
-from services.analytics.domain.counts import Counts
-from services.analytics.messages import write_counts
+from services.analytics import receipt_repository, repository
+from services.analytics.messages import write_counts, write_receipt_counts
 from services.analytics.non_openers import stream_non_openers
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Invalid
@@ -33,12 +32,17 @@ class LedgerFeedApi(LedgerFeedServiceServicer):
         """Count the rows of runs, beside their counters."""
         runs = read_runs(request.runs)
 
-        async def count(tx: Transaction) -> tuple[Counts, Counts]:
+        async def count(tx: Transaction) -> service.CountRunsResponse:
             counters = await repository.read_counters(tx, runs)  # first: rows may only be more
-            return await repository.count_rows(tx, runs), counters
+            receipts = await receipt_repository.read_counters(tx, runs)
+            return service.CountRunsResponse(
+                rows=write_counts(await repository.count_rows(tx, runs)),
+                counters=write_counts(counters),
+                receipt_rows=write_receipt_counts(await receipt_repository.count_rows(tx, runs)),
+                receipt_counters=write_receipt_counts(receipts),
+            )
 
-        rows, counters = await self._database.transaction(count)
-        return service.CountRunsResponse(rows=write_counts(rows), counters=write_counts(counters))
+        return await self._database.transaction(count)
 
     async def BatchGetCountedRuns(
         self, request: service.BatchGetCountedRunsRequest, context: Any

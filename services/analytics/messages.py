@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from carillon.analytics.v1.analytics_pb2 import CampaignStats
+from carillon.delivery.v1.delivery_pb2 import ReceiptCounts as ReceiptCountsMessage
 from carillon.delivery.v1.delivery_pb2 import StateCounts
 from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
 from carillon.events.v1.message_receipts_pb2 import ReceiptBatch
@@ -17,7 +18,7 @@ from carillon.events.v1.run_ended_pb2 import RunEnded
 from services import names
 from services.analytics.domain.counts import Counts
 from services.analytics.domain.outcomes import Outcomes
-from services.analytics.domain.receipts import ReceiptKind, Receipts
+from services.analytics.domain.receipts import ReceiptCounts, ReceiptKind, Receipts
 from services.analytics.domain.snapshot import Snapshot
 from services.message_states import RANKS
 from services.runtime import ids
@@ -89,6 +90,11 @@ def write_counts(counts: Counts) -> StateCounts:
         expired=counts.expired,
         unknown=counts.unknown,
     )
+
+
+def write_receipt_counts(counts: ReceiptCounts) -> ReceiptCountsMessage:
+    """The same for receipts."""
+    return ReceiptCountsMessage(clicked=counts.clicked, dismissed=counts.dismissed, unsubscribed=counts.unsubscribed)
 
 
 def counted_event(ended: RunEnded) -> RunCounted:

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from services.analytics.domain.receipts import ReceiptKind, Receipts
+from services.analytics.domain.receipts import ReceiptCounts, ReceiptKind, Receipts
 from services.message_states import MessageState
 from services.runtime.database import Transaction
 
@@ -23,6 +23,8 @@ INSERT INTO receipt_counter AS k (run, kind, n) SELECT $1, kind, n FROM differen
 ON CONFLICT (run, kind) DO UPDATE SET n = k.n + excluded.n
 """
 COUNTS = "SELECT run, sum(n)::int AS n FROM receipt_counter WHERE run = ANY($1::bytea[]) GROUP BY run"
+COUNTERS = "SELECT kind, sum(n)::int FROM receipt_counter WHERE run = ANY($1::bytea[]) GROUP BY kind"
+ROWS = "SELECT kind, count(*)::int FROM receipt WHERE run = ANY($1::bytea[]) GROUP BY kind"
 RUNS = "SELECT run FROM run WHERE campaign = $2 AND tenant = $1"
 # Who clicked any of their messages is out, whichever browser it was; sorted by the server, on its disk if need be.
 NON_OPENERS = """
@@ -47,6 +49,16 @@ async def store(tx: Transaction, receipts: Receipts) -> None:
 async def counts(tx: Transaction, runs: Sequence[bytes]) -> dict[bytes, int]:
     """run → receipts, of those of these runs that have any."""
     return dict(await tx.raw.fetch(COUNTS, runs))
+
+
+async def read_counters(tx: Transaction, runs: Sequence[bytes]) -> ReceiptCounts:
+    """What the counters of these runs say."""
+    return ReceiptCounts.of(dict(await tx.raw.fetch(COUNTERS, runs)))
+
+
+async def count_rows(tx: Transaction, runs: Sequence[bytes]) -> ReceiptCounts:
+    """What the rows of these runs say, counted now."""
+    return ReceiptCounts.of(dict(await tx.raw.fetch(ROWS, runs)))
 
 
 async def open_non_openers(tx: Transaction, *, tenant: bytes, campaign: bytes) -> asyncpg.cursor.Cursor[Any]:

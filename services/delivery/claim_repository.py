@@ -320,13 +320,27 @@ async def counts(tx: Transaction, runs: Sequence[bytes]) -> dict[int, int]:
     return {row["state"]: row["n"] for row in rows}
 
 
-async def reasons(tx: Transaction, runs: Sequence[bytes]) -> dict[str, int]:
-    """reason → rows, over these runs; rows without one are left out."""
+async def reasons(tx: Transaction, runs: Sequence[bytes]) -> dict[tuple[int, str], int]:
+    """(state, reason) → rows, over these runs; what was sent has no reason, and rows without one are left out."""
     rows = await tx.raw.fetch(
-        "SELECT reason, count(*) AS n FROM outcome WHERE run = ANY($1::bytea[]) AND reason <> '' GROUP BY reason",
+        "SELECT state, reason, count(*) AS n FROM outcome"
+        " WHERE run = ANY($1::bytea[]) AND state <> 2 AND reason <> '' GROUP BY state, reason",
         list(runs),
     )
-    return {row["reason"]: row["n"] for row in rows}
+    return {(row["state"], row["reason"]): row["n"] for row in rows}
+
+
+async def waiting(tx: Transaction, runs: Sequence[bytes]) -> int:
+    """Positions that are due or claimed, over these runs."""
+    return int(
+        await tx.raw.fetchval(
+            """SELECT coalesce(sum(upper(part) - lower(part)), 0)
+                 FROM (SELECT positions FROM due WHERE run = ANY($1::bytea[])
+                       UNION ALL SELECT positions FROM claim WHERE run = ANY($1::bytea[])) w,
+                      unnest(w.positions) part""",
+            list(runs),
+        )
+    )
 
 
 async def repeated(tx: Transaction, runs: Sequence[bytes]) -> int:

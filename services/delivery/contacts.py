@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import grpc
 from carillon.segments.v1.segments_pb2 import Contact
 from carillon.segments.v1.segments_service_pb2 import GetContactRequest
 from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceStub
@@ -40,5 +41,10 @@ class Contacts:
         project, contact = names.split(name, "projects", "contacts", field=field)
         if project is None or contact is None:
             raise NotFound("CONTACT_NOT_FOUND", "There is no such contact.", field=field)
-        message = await self._segments.GetContact(GetContactRequest(name=name))
+        try:
+            message = await self._segments.GetContact(GetContactRequest(name=name))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                raise NotFound("CONTACT_NOT_FOUND", "There is no such contact.", field=field) from error
+            raise
         return KnownContact(project=project, id=contact, message=message)

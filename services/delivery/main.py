@@ -10,11 +10,13 @@ from carillon.accounts.v1.accounts_service_pb2_grpc import AccountsServiceStub
 from carillon.campaigns.v1.campaigns_service_pb2_grpc import CampaignsServiceStub
 from carillon.delivery.v1.control_service_pb2_grpc import add_ControlServiceServicer_to_server
 from carillon.delivery.v1.delivery_service_pb2_grpc import add_DeliveryServiceServicer_to_server
+from carillon.delivery.v1.messages_service_pb2_grpc import add_MessagesServiceServicer_to_server
 from carillon.delivery.v1.provider_accounts_service_pb2_grpc import add_ProviderAccountsServiceServicer_to_server
 from carillon.delivery.v1.public_service_pb2_grpc import add_PublicServiceServicer_to_server
 from carillon.delivery.v1.suppressions_service_pb2_grpc import add_SuppressionsServiceServicer_to_server
 from carillon.feeds.v1.audience_feed_service_pb2_grpc import AudienceFeedServiceStub
 from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
+from carillon.feeds.v1.membership_feed_service_pb2_grpc import MembershipFeedServiceStub
 from carillon.feeds.v1.outcome_feed_service_pb2_grpc import add_OutcomeFeedServiceServicer_to_server
 from carillon.feeds.v1.project_feed_service_pb2_grpc import ProjectFeedServiceStub
 from carillon.feeds.v1.retry_feed_service_pb2_grpc import add_RetryFeedServiceServicer_to_server
@@ -27,10 +29,13 @@ from services.delivery.completion import Completion
 from services.delivery.contacts import Contacts
 from services.delivery.dispatches import Dispatches
 from services.delivery.domain.links import UNSUBSCRIBING, Links
+from services.delivery.explaining import Explaining
 from services.delivery.feed_api import OutcomeFeed
 from services.delivery.grpc_api import ControlApi, DeliveryApi
 from services.delivery.janitor import Janitor
 from services.delivery.journal import Journals
+from services.delivery.ledger import Ledger
+from services.delivery.message_api import MessagesApi
 from services.delivery.owners import Owners
 from services.delivery.provider_accounts import ProviderAccounts
 from services.delivery.provider_accounts_api import ProviderAccountsApi
@@ -61,6 +66,7 @@ from services.topics import TOPICS
 NATIVE_SERVICES = (
     "carillon.delivery.v1.DeliveryService",
     "carillon.delivery.v1.SuppressionsService",
+    "carillon.delivery.v1.MessagesService",
     "carillon.delivery.v1.ProviderAccountsService",
 )
 GRPC_SERVICES = (
@@ -135,8 +141,15 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
         projects=projects,
         destinations=Destinations(frozenset(host.lower() for host in settings.allowed_private_hosts)),
     )
-    suppressions = SuppressionsApi(
-        database=database, contacts=Contacts(SegmentsServiceStub(segments)), projects=projects
+    contacts = Contacts(SegmentsServiceStub(segments))
+    suppressions = SuppressionsApi(database=database, contacts=contacts, projects=projects)
+    ledger = Ledger(database)
+    messages = MessagesApi(
+        database=database,
+        ledger=ledger,
+        explaining=Explaining(database=database, ledger=ledger, membership=MembershipFeedServiceStub(segments)),
+        campaigns=CampaignsServiceStub(campaigns),
+        contacts=contacts,
     )
     receipts = Receipts(database)
     public = PublicApi(
@@ -152,6 +165,7 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
     def register(server: grpc.aio.Server) -> None:
         add_DeliveryServiceServicer_to_server(api, server)
         add_SuppressionsServiceServicer_to_server(suppressions, server)
+        add_MessagesServiceServicer_to_server(messages, server)
         add_ControlServiceServicer_to_server(ControlApi(database), server)
         add_ProviderAccountsServiceServicer_to_server(accounts_api, server)
         add_PublicServiceServicer_to_server(public, server)

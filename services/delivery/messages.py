@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from carillon.campaigns.v1.campaigns_pb2 import UNKNOWN_POLICY_RETRY
-from carillon.delivery.v1.delivery_pb2 import StateCounts
+from carillon.delivery.v1.delivery_pb2 import ReceiptCounts, StateCounts
 from carillon.events.v1.audience_batches_pb2 import Recipients
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
 from carillon.events.v1.endpoint_retired_pb2 import EndpointsRetired
@@ -20,6 +20,7 @@ from carillon.events.v1.run_ended_pb2 import RunEnded
 
 from services.delivery.claim_repository import OutcomeRow
 from services.delivery.domain.channels import UnknownPolicy
+from services.delivery.domain.receipts import ReceiptKind
 from services.message_states import MessageState
 from services.runtime.ids import SIZE
 
@@ -44,6 +45,11 @@ class RecipientColumns:
     def contact(self, position: int) -> bytes:
         """The contact's id."""
         return self._contacts[position * SIZE : (position + 1) * SIZE]
+
+    def contact_bounds(self) -> tuple[bytes, bytes]:
+        """The lowest and the highest contact."""
+        contacts = [self._contacts[start : start + SIZE] for start in range(0, len(self._contacts), SIZE)]
+        return min(contacts, default=b""), max(contacts, default=b"")
 
     def endpoint(self, position: int) -> bytes:
         """The endpoint's id, empty where the channel has none."""
@@ -135,6 +141,11 @@ def receipt_batch(*, tenant: bytes, campaign: bytes, run: bytes, rows: Sequence[
 def state_counts(counts: Mapping[int, int]) -> StateCounts:
     """The proto of state → rows."""
     return StateCounts(**{state.name.lower(): counts.get(state, 0) for state in MessageState})
+
+
+def receipt_counts(counts: Mapping[int, int]) -> ReceiptCounts:
+    """The proto of kind → rows."""
+    return ReceiptCounts(**{kind.name.lower(): counts.get(kind, 0) for kind in ReceiptKind})
 
 
 def counted(counts: StateCounts) -> dict[int, int]:

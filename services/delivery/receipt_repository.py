@@ -69,6 +69,14 @@ async def counts(tx: Transaction, *, since: datetime.datetime, after: bytes, lim
     return [(row["run"], row["n"]) for row in await tx.raw.fetch(COUNTS, since, after, limit)]
 
 
+async def by_kind(tx: Transaction, runs: Sequence[bytes]) -> dict[int, int]:
+    """Kind → rows, over these runs."""
+    rows = await tx.raw.fetch(
+        "SELECT kind, count(*) AS n FROM receipt WHERE run = ANY($1::bytea[]) GROUP BY kind", list(runs)
+    )
+    return {row["kind"]: row["n"] for row in rows}
+
+
 async def receipts_after(
     tx: Transaction, run: bytes, *, batch: int, position: int, kind: int, limit: int
 ) -> list[asyncpg.Record]:

@@ -28,6 +28,22 @@ class RunRow:
     fact: bytes
 
 
+async def runs_of_campaign(tx: Transaction, *, tenant: bytes, campaign: bytes) -> list[RunRow]:
+    """The campaign's runs, oldest first."""
+    rows = await tx.raw.fetch(
+        "SELECT id, tenant, project, campaign, fact FROM run WHERE tenant = $1 AND campaign = $2 ORDER BY id",
+        tenant,
+        campaign,
+    )
+    return [RunRow(*row) for row in rows]
+
+
+async def are_frozen(tx: Transaction, runs: Sequence[bytes]) -> bool:
+    """Whether the audience of each of these runs is known whole."""
+    known: int = await tx.raw.fetchval("SELECT count(*) FROM total WHERE run = ANY($1::bytea[])", list(runs))
+    return known == len(runs)
+
+
 async def wake_workers(tx: Transaction) -> None:
     """Every worker looks for work when this transaction commits."""
     await tx.raw.execute(f"SELECT pg_notify(current_schema() || '_{WORK_CHANNEL}', '')")
@@ -59,10 +75,21 @@ async def add_total(tx: Transaction, run: bytes, messages: int) -> None:
     await tx.raw.execute("INSERT INTO total (run, messages) VALUES ($1, $2) ON CONFLICT DO NOTHING", run, messages)
 
 
-async def add_chunk(tx: Transaction, *, run: bytes, batch: int, size: int, digest: bytes, recipients: bytes) -> bool:
-    """Store a chunk and make all its positions due. False where the number is there with another digest."""
+async def add_chunk(
+    tx: Transaction,
+    *,
+    run: bytes,
+    batch: int,
+    size: int,
+    digest: bytes,
+    recipients: bytes,
+    contacts: tuple[bytes, bytes],
+) -> bool:
+    """Store a chunk and make all its positions due; `contacts` are the lowest and the highest in it. False where the
+    number is there with another digest."""
     stored = await tx.raw.fetchval(
-        """WITH stored AS (INSERT INTO chunk (run, batch, size, digest, recipients) VALUES ($1, $2, $3, $4, $5)
+        """WITH stored AS (INSERT INTO chunk (run, batch, size, digest, recipients, first_contact, last_contact)
+                           VALUES ($1, $2, $3, $4, $5, $6, $7)
                            ON CONFLICT DO NOTHING RETURNING run, batch, size),
                 work AS (INSERT INTO due (run, batch, positions, due_at, attempt, doubtful)
                          SELECT run, batch, int4multirange(int4range(0, size)), clock_timestamp(), 0, false FROM stored)
@@ -72,6 +99,7 @@ async def add_chunk(tx: Transaction, *, run: bytes, batch: int, size: int, diges
         size,
         digest,
         recipients,
+        *contacts,
     )
     if stored:
         return True

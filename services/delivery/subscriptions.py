@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from services import topics
 from services.delivery import run_repository
+from services.delivery.messages import RecipientColumns
 from services.delivery.run_repository import RunRow
 from services.runtime.consumer import Handler, Subscription
 from services.runtime.database import Database, Transaction
@@ -71,6 +72,7 @@ class Reactions:
             size=event.size,
             digest=event.digest,
             recipients=event.recipients,
+            contacts=RecipientColumns(event.recipients).contact_bounds(),
         )
         if not same:
             raise Conflict("BATCH_CHANGED", f"batch {event.number} of run {event.run.hex()} came with another digest")

@@ -71,6 +71,7 @@ suppression_version = sa.Table(
     sa.Column("tenant", BYTEA, primary_key=True),
     sa.Column("version", sa.BigInteger, nullable=False),
 )
+# `first_contact` and `last_contact` bound whose messages it has; absent in chunks of before there were such columns.
 chunk = sa.Table(
     "chunk",
     metadata,
@@ -79,6 +80,8 @@ chunk = sa.Table(
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("digest", BYTEA, nullable=False),
     sa.Column("recipients", BYTEA),
+    sa.Column("first_contact", BYTEA),
+    sa.Column("last_contact", BYTEA),
 )
 due = sa.Table(
     "due",
@@ -120,6 +123,7 @@ outcome = sa.Table(
     sa.Column("repeated", sa.Boolean, nullable=False),
     sa.Column("final_at", INSTANT, nullable=False),
     sa.Column("retried_by", BYTEA),  # the run that sends it again
+    sa.Index("outcome_unsent", "run", "state", "batch", "position", postgresql_where=sa.text("state <> 2")),
 )
 # Retry runs, and whether they have taken all that they ever will.
 retry = sa.Table(

@@ -262,3 +262,17 @@ async def count_reachable(
     assert row is not None
     people, messages, *absent = row
     return Reach(people, messages, tuple(absent))
+
+
+async def is_let_through(tx: Transaction, tenant: bytes, project: bytes, tree: Filter, *, contact: bytes) -> bool:
+    """Whether a filter that is acceptable lets this contact through."""
+    condition, parameters = compile_filter(tree, first=4)
+    return bool(
+        await tx.raw.fetchval(
+            f"SELECT true FROM contact AS c WHERE c.tenant = $1 AND c.project = $2 AND c.id = $3 AND {condition}",
+            tenant,
+            project,
+            contact,
+            *parameters,
+        )
+    )

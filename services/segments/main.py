@@ -8,6 +8,7 @@ import grpc
 from carillon.accounts.v1.accounts_service_pb2_grpc import AccountsServiceStub
 from carillon.campaigns.v1.campaigns_service_pb2_grpc import CampaignsServiceStub
 from carillon.feeds.v1.audience_feed_service_pb2_grpc import add_AudienceFeedServiceServicer_to_server
+from carillon.feeds.v1.membership_feed_service_pb2_grpc import add_MembershipFeedServiceServicer_to_server
 from carillon.feeds.v1.project_feed_service_pb2_grpc import ProjectFeedServiceStub
 from carillon.feeds.v1.recipient_feed_service_pb2_grpc import RecipientFeedServiceStub
 from carillon.feeds.v1.run_feed_service_pb2_grpc import RunFeedServiceStub
@@ -27,6 +28,7 @@ from services.segments.earlier_campaigns import EarlierCampaigns
 from services.segments.feed_api import AudienceFeedApi
 from services.segments.freezing import Freezer
 from services.segments.grpc_api import SegmentsApi
+from services.segments.membership_api import MembershipFeedApi
 from services.segments.non_openers import NonOpeners
 from services.segments.public_api import PublicSubscriptionApi
 from services.segments.pulls import HOUSEKEEPING_SECONDS, Pulls
@@ -39,6 +41,7 @@ GRPC_SERVICES = (
     SEGMENTS,
     "carillon.segments.v1.PublicSubscriptionService",
     "carillon.feeds.v1.AudienceFeedService",
+    "carillon.feeds.v1.MembershipFeedService",
 )
 POOL_SIZE = 12  # three walks of two connections each, and the rest
 
@@ -63,12 +66,14 @@ def build(settings: SegmentsSettings) -> Sequence[Part]:
         allowed_private_hosts=settings.allowed_private_hosts,
     )
     feed = AudienceFeedApi(database=chassis.database)
+    membership = MembershipFeedApi(database=chassis.database, non_openers=non_openers)
     pulls = Pulls(database=chassis.database, runs=RunFeedServiceStub(campaigns))
 
     def register(server: grpc.aio.Server) -> None:
         add_SegmentsServiceServicer_to_server(api, server)
         add_PublicSubscriptionServiceServicer_to_server(public, server)
         add_AudienceFeedServiceServicer_to_server(feed, server)
+        add_MembershipFeedServiceServicer_to_server(membership, server)
 
     return chassis.parts(
         topics=TOPICS,
