@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from tests.chaos.disturbing import Disturber
+from tests.chaos.doubt import calls_in_doubt
 from tests.chaos.operators import Operators
 from tests.chaos.schedule import Plan, make_schedule
 from tests.chaos.verdict import Verdict, judge
@@ -71,15 +72,23 @@ class Seed:
         ):
             disturber = Disturber(self._stack, delay_ms=self._delay(0, 0), say=self._say)
             await disturber.begin()
+            in_doubt = await calls_in_doubt(self._stack, described)
             body = await campaign_body(described, workspace, native, self._way)
             made = await native.call("POST", f"/v1/projects/{workspace.project}/campaigns", body)
             campaign = last_part(made["name"])
             operators = Operators(native, _path(workspace, campaign), seed=self._seed, say=self._say)
             await self._disturb(disturber, operators)
             await _wait_until_ended(reachbell, campaign, seconds=2 * FINISHED_WITHIN)
+            in_doubt = await calls_in_doubt(self._stack, described) - in_doubt
             ended_after = time.monotonic() - max(self._last_fault, operators.last_wish)
         verdict = await judge(
-            described, workspace, campaign, way=self._way, recipients=self._plan.recipients, holds=operators.holds
+            described,
+            workspace,
+            campaign,
+            way=self._way,
+            recipients=self._plan.recipients,
+            holds=operators.holds,
+            in_doubt=in_doubt,
         )
         verdict.violations.extend(operators.doubted)
         return Result(

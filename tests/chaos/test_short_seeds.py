@@ -8,10 +8,11 @@ import pytest
 
 from tests.chaos.schedule import LONG, SHORT, Kind, Plan, make_schedule
 from tests.chaos.seed import Seed
+from tests.chaos.ways import Way
 from tests.stacks import own_stack
 from tools.stack.stack import Stack
 
-SEEDS = (1, 2, 3)
+SEEDS = ((1, Way.PUSH), (2, Way.PUSH_AND_HTTP), (4, Way.EMAIL))
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +23,11 @@ def disturbed() -> Iterator[Stack]:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("seed", SEEDS)
-async def test_nobody_is_lost_nobody_is_messaged_twice_and_every_number_adds_up(disturbed: Stack, seed: int) -> None:
-    result = await Seed(disturbed, seed=seed, plan=SHORT, say=print).run()
+@pytest.mark.parametrize(("seed", "way"), SEEDS)
+async def test_nobody_is_lost_nobody_is_messaged_twice_and_every_number_adds_up(
+    disturbed: Stack, seed: int, way: Way
+) -> None:
+    result = await Seed(disturbed, seed=seed, plan=SHORT, way=way, say=print).run()
 
     assert result.violations == []
     assert result.faults_while_sending >= SHORT.kills, "the campaign ended too early to prove anything"

@@ -26,12 +26,14 @@ def books(*ledger: Json, repeated: int = 0, **rows: int) -> Books:
     reconciliation: dict[str, Any] = {"balanced": True, "audience": total, "repeated": repeated}
     reconciliation |= dict.fromkeys(("delivery", "analytics", "shown"), rows)
     sent = rows.get("sent", 0)
-    shown = {"status": "sent", "stats": {"sent": sent, "delivered": sent, "failed": 0, "queued": total}}
+    failed = rows.get("unknown", 0)  # in ReachBell's words
+    shown = {"status": "sent", "stats": {"sent": sent, "delivered": sent, "failed": failed, "queued": total}}
     return Books(shown, {**rows, "queued": total}, reconciliation, rows, list(ledger))
 
 
 def verdict(found: Books, *, way: Way = Way.PUSH, recipients: int = 2, **known: Any) -> Verdict:
-    return compare(found, way=way, recipients=recipients, **{"marked": set(), "holds": []} | known)
+    defaults: dict[str, Any] = {"marked": set(), "holds": [], "in_doubt": 1}
+    return compare(found, way=way, recipients=recipients, **defaults | known)
 
 
 def test_a_campaign_that_reached_everybody_once_is_in_order() -> None:
@@ -73,6 +75,13 @@ def test_an_email_in_doubt_may_have_arrived_or_not() -> None:
 
     for ledger in (mails, mails[:1]):
         assert verdict(books(*ledger, sent=1, unknown=1), way=Way.EMAIL).violations == []
+
+
+def test_more_doubt_than_there_were_calls_on_the_wire_is_a_violation() -> None:
+    found = books(unknown=2)
+
+    assert verdict(found, way=Way.EMAIL, in_doubt=1).violations == ["2 are UNKNOWN, and only so many can be: 1"]
+    assert verdict(found, way=Way.EMAIL, in_doubt=2).violations == []
 
 
 def test_doubt_is_a_violation_where_the_provider_knows_keys() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -49,18 +50,22 @@ async def judge(
     way: Way,
     recipients: int,
     holds: Sequence[Hold],
+    in_doubt: int,
 ) -> Verdict:
     """Everything that can be asked of a campaign at rest."""
     books = await read_books(described, workspace, campaign)
     marked = await _marked(described, campaign)
-    verdict = compare(books, way=way, recipients=recipients, marked=marked, holds=holds)
+    verdict = compare(books, way=way, recipients=recipients, marked=marked, holds=holds, in_doubt=in_doubt)
     verdict.violations.extend(await _told_elsewhere(described, workspace, campaign, books))
     verdict.violations.extend(await _dead_letters(described))
     return verdict
 
 
-def compare(books: Books, *, way: Way, recipients: int, marked: Set[str], holds: Sequence[Hold]) -> Verdict:
-    """The ledger against the books; `marked` are the push subscriptions whose message may have been repeated."""
+def compare(
+    books: Books, *, way: Way, recipients: int, marked: Set[str], holds: Sequence[Hold], in_doubt: int
+) -> Verdict:
+    """The ledger against the books; `marked` are the push subscriptions whose message may have been repeated, and so
+    many calls at most got no answer where the provider knows no keys."""
     keys = defaultdict[Place, set[str]](set)
     for line in books.ledger:
         keys[line["channel"], line["to"]].add(line["key"])
@@ -76,8 +81,8 @@ def compare(books: Books, *, way: Way, recipients: int, marked: Set[str], holds:
         *(f"{to} got a message again, and that is not marked" for to in sorted(repeated - marked)),
         *(f"a call started {late:.2f} s after a pause was answered" for late in after_pause if late > PROMISED),
     ]
-    if unknown and way is not Way.EMAIL:
-        violations.append(f"{unknown} are UNKNOWN, though their providers know keys")
+    if unknown > (in_doubt if way is Way.EMAIL else 0):
+        violations.append(f"{unknown} are UNKNOWN, and only so many can be: {in_doubt if way is Way.EMAIL else 0}")
     if len(repeated) > books.reconciliation.get("repeated", 0):
         violations.append(f"{len(repeated)} were repeated, Reconcile says {books.reconciliation.get('repeated', 0)}")
     return Verdict(
@@ -97,8 +102,9 @@ def _numbers(books: Books, messages: int, *, unknown: int) -> Iterator[str]:
     try:
         check_equal(books, sent=messages - unknown, unknown=unknown)
     except AssertionError as difference:
-        yield f"the books differ: {difference}".partition("\n")[0]
+        yield f"the books differ: {traceback.extract_tb(difference.__traceback__)[-1].line}"
         yield f"by rows {dict(books.rows)}, reached {len(books.reached)}, {books.reconciliation}, {books.stats}"
+        yield f"shown: {books.reachbell}"
 
 
 def _last_start(ledger: Sequence[Json], hold: Hold) -> float:
