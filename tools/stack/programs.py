@@ -114,8 +114,8 @@ def _own(plan: Plan, part: str) -> dict[str, str]:
 
 def sandbox_program(plan: Plan) -> Program:
     settings = dict(environment.sandbox(plan.layout, ports=plan.ports))
-    # It has no page of its own for this, being a stranger's server: that it answers at all is the answer.
-    answers = Probe(Question.HTTP_ANY, plan.ports["sandbox"], "/")
+    # Not its first page: that one reads the newest messages, and would do so every second.
+    answers = Probe(Question.HTTP_ANY, plan.ports["sandbox"], "/live")
     return replace(_python(name="sandbox", part="sandbox", port=0, settings=settings), live=answers, ready=answers)
 
 
