@@ -32,8 +32,10 @@ class EmailBatch:
         self.stopped = self.stopped or not self._may_start()
         return not self.stopped
 
-    def answer(self, position: int, kind: AnswerKind, *, code: int = 0, reason: str = "") -> None:
-        self.answers.append(Answer(position, kind, code, reason, time.time()))
+    def answer(
+        self, position: int, kind: AnswerKind, *, code: int = 0, reason: str = "", retry_after: float = 0.0
+    ) -> None:
+        self.answers.append(Answer(position, kind, code, reason, time.time(), retry_after))
         if len(self.answers) == self._size:
             self.done.set()
 
@@ -69,9 +71,9 @@ class EmailCall:
         kind, reason = meaning(step, reply)
         self._settle(kind, reply.code, reason)
 
-    def failed(self, reason: str) -> None:
-        """Surely not delivered."""
-        self._settle(AnswerKind.RETRY, 0, reason)
+    def failed(self, reason: str, *, retry_after: float = 0.0) -> None:
+        """Surely not delivered; nothing new is known within `retry_after` seconds."""
+        self._settle(AnswerKind.RETRY, 0, reason, retry_after)
 
     def refused(self, reason: str) -> None:
         """It can never be sent so."""
@@ -84,10 +86,10 @@ class EmailCall:
     def not_started(self) -> None:
         self.batch.answer(self.message.position, AnswerKind.NOT_STARTED)
 
-    def _settle(self, kind: AnswerKind, code: int, reason: str) -> None:
+    def _settle(self, kind: AnswerKind, code: int, reason: str, retry_after: float = 0.0) -> None:
         if self._attempted:
             try:
                 self.batch.journal.answered(self.message.position, kind, code)
             except OSError:
                 self.batch.stopped = True  # what is answered stands; nothing more begins
-        self.batch.answer(self.message.position, kind, code=code, reason=reason)
+        self.batch.answer(self.message.position, kind, code=code, reason=reason, retry_after=retry_after)

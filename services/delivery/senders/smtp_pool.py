@@ -20,7 +20,8 @@ log = structlog.get_logger()
 _SWEEP_EVERY = 0.25  # seconds; one timer for all
 _IDLE_LIMIT = 10.0  # seconds; servers count connections, so an unused one is given back
 _FIRST_HOLD = 0.5  # seconds without dialling after a failure, twice as long after each further one
-_LONGEST_HOLD = 30.0
+_LONGEST_HOLD = 5.0
+_MOST_FAILURES = 6
 
 
 class SmtpPool:
@@ -36,6 +37,7 @@ class SmtpPool:
         self._dialling: set[asyncio.Task[None]] = set()
         self._failures = 0  # of dialling, in a row
         self._hold_until = 0.0
+        self._problem = SessionError("")  # the last one
         self._sweeping: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -46,6 +48,8 @@ class SmtpPool:
                 call.not_started()
             return
         self._queue.put(batch, calls)
+        if self._failures and not (self._connections or self._dialling) and self._held() > 0:
+            self._give_up()  # without keeping the caller through a time-out of dialling each time
         self._work()
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().call_later(_SWEEP_EVERY, self._sweep)
@@ -62,12 +66,10 @@ class SmtpPool:
 
     def _room(self) -> int:
         """How many may be dialling."""
-        room = self._most - len(self._connections)
-        if not self._failures:
-            return room
-        if self._connections and asyncio.get_running_loop().time() < self._hold_until:
+        if self._held() > 0:
             return 0
-        return min(room, 1)  # one asks whether the server is back
+        room = self._most - len(self._connections)
+        return min(room, 1) if self._failures else room  # one asks whether the server is back
 
     def _dialled(self, task: asyncio.Task[None]) -> None:
         self._dialling.discard(task)
@@ -90,21 +92,32 @@ class SmtpPool:
         )
         if connection.closed:
             return self._refuse(SessionError(session.wire.ended))
-        self._failures = 0
+        self._failures //= 2
         self._connections.add(connection)
         self._work()
 
     def _refuse(self, problem: SessionError) -> None:
-        hold = min(_FIRST_HOLD * 2.0**self._failures, _LONGEST_HOLD)
-        self._hold_until = asyncio.get_running_loop().time() + hold
-        self._failures = min(self._failures + 1, 10)
-        if self._connections:
-            return  # others get through: theirs is the queue
+        if self._held() <= 0:  # failures at once are one
+            hold = min(_FIRST_HOLD * 2.0**self._failures, _LONGEST_HOLD)
+            self._hold_until = asyncio.get_running_loop().time() + hold
+            self._failures = min(self._failures + 1, _MOST_FAILURES)
+        self._problem = problem
+        dialling = asyncio.current_task()
+        if dialling in self._dialling:
+            self._dialling.remove(dialling)
+        if not (self._connections or self._dialling):  # else theirs is the queue: they get through, or fail last
+            self._give_up()
+
+    def _held(self) -> float:
+        """Seconds for which nothing is dialled."""
+        return self._hold_until - asyncio.get_running_loop().time()
+
+    def _give_up(self) -> None:
         for call in self._queue.take_all():
-            if problem.final:
-                call.refused(f"EMAIL_{problem.reason}")
+            if self._problem.final:
+                call.refused(f"EMAIL_{self._problem.reason}")
             else:
-                call.failed(problem.reason)
+                call.failed(self._problem.reason, retry_after=max(self._held(), 0.0))
 
     def _put_back(self, call: EmailCall) -> None:
         if self._closed:

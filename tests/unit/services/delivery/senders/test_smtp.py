@@ -339,6 +339,34 @@ async def test_nobody_listening_is_a_retry() -> None:
     assert {(answer.kind, answer.reason) for answer in answers} == {(AnswerKind.RETRY, "CONNECTION_REFUSED")}
 
 
+async def test_a_server_that_is_away_is_not_asked_for_each_batch() -> None:
+    async with MailServer(replies={"GREETING": ["421 not now"] * 2}) as server:
+        sender = a_sender(server, account=an_account(server, connections=1), **QUICK)
+        batches = [await sender.send(emails(3), may_start=always, journal=Notes()) for _ in range(5)]
+        asked = server.connections
+        await asyncio.sleep(max(answer.retry_after for answer in batches[-1]))
+        again = await sender.send(emails(3), may_start=always, journal=Notes())
+        await asyncio.sleep(max(answer.retry_after for answer in again))
+        back = await sender.send(emails(3), may_start=always, journal=Notes())
+        await sender.close()
+
+    answers = [answer for batch in batches for answer in batch]
+    assert {(answer.kind, answer.reason) for answer in answers} == {(AnswerKind.RETRY, "SMTP_GREETING_REFUSED")}
+    assert all(0 < answer.retry_after <= 2 for answer in answers)
+    assert asked <= 3
+    assert {answer.kind for answer in back} == {AnswerKind.ACCEPTED}
+
+
+async def test_a_server_that_limits_its_connections_gets_everything_over_those_it_allows() -> None:
+    async with MailServer(replies={"GREETING": ["421 too many", "220 here", *["421 too many"] * 30]}) as server:
+        sender = a_sender(server, account=an_account(server, connections=8))
+        answers = await sender.send(emails(60), may_start=always, journal=Notes())
+        await sender.close()
+
+    assert {answer.kind for answer in answers} == {AnswerKind.ACCEPTED}
+    assert server.connections <= 9
+
+
 async def test_a_reply_that_waits_to_be_read_is_not_overdue() -> None:
     """After a freeze timers fire before what has come is read."""
     async with MailServer() as server:
