@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import asyncpg
 
@@ -82,8 +83,7 @@ class GiveBack:
     doubtful: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomeRow:
+class OutcomeRow(NamedTuple):
     """One message's final state, in the order of the table's columns behind run and batch."""
 
     position: int
@@ -175,23 +175,7 @@ async def settle(
         await tx.raw.copy_records_to_table(
             "outcome",
             columns=OUTCOME_COLUMNS,
-            records=[
-                (
-                    claim.run,
-                    claim.batch,
-                    row.position,
-                    row.contact,
-                    row.endpoint,
-                    row.channel,
-                    row.state,
-                    row.reason,
-                    row.code,
-                    row.attempts,
-                    row.repeated,
-                    row.final_at,
-                )
-                for row in outcomes
-            ],
+            records=[(claim.run, claim.batch, *row) for row in outcomes],
         )
     if mine and attempts:
         await tx.raw.copy_records_to_table(

@@ -6,6 +6,7 @@ Never builds a message: the ways do.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,12 +25,13 @@ from services.delivery.payloads import PushPayload
 from services.delivery.provider_accounts import ProviderAccounts
 from services.delivery.push_way import PushWay
 from services.delivery.run_repository import RunRow
-from services.delivery.senders.sender import Answer, Journal, Sender
+from services.delivery.senders.sender import Answer, AnswerKind, Journal, Sender
 from services.delivery.senders.vapid import VapidSigner
 from services.delivery.senders.web_push import WebPushSender
 from services.delivery.settings import DeliverySettings
 from services.delivery.vapid_keys import VapidKeys
 from services.delivery.way import NoWay, Way
+from services.runtime import metrics
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Invalid
 
@@ -61,16 +63,35 @@ class Dispatch:
 
         `journal` is there where one of them needs it.
         """
-        by_channel: dict[int, list[int]] = {}
-        for position in positions:
-            by_channel.setdefault(recipients.channel(position), []).append(position)
+        by_channel = _by_channel(recipients, positions)
         parts = await asyncio.gather(
             *(
                 self.ways.get(channel, NoWay()).send(batch, recipients, some, may_start=may_start, journal=journal)
                 for channel, some in by_channel.items()
             )
         )
+        for channel, part in zip(by_channel, parts, strict=True):
+            self._tell(Channel(channel).name.lower(), part)
         return parts[0] if len(parts) == 1 else [answer for part in parts for answer in part]
+
+    def _tell(self, channel: str, answers: Sequence[Answer]) -> None:
+        """Whoever operates this sees how providers answer, and why messages wait."""
+        for kind, count in Counter([answer.kind for answer in answers]).items():
+            metrics.PROVIDER_ANSWERS.labels(channel=channel, kind=kind.value).inc(count)
+        waiting = Counter([answer.reason for answer in answers if answer.kind is AnswerKind.RETRY])
+        if waiting:
+            log.warning(
+                "messages wait for their provider", channel=channel, run=self.run.id.hex(), reasons=dict(waiting)
+            )
+
+
+def _by_channel(recipients: RecipientColumns, positions: Sequence[int]) -> Mapping[int, Sequence[int]]:
+    if recipients.only_channel is not None:
+        return {recipients.only_channel: positions}
+    found: dict[int, list[int]] = {}
+    for position in positions:
+        found.setdefault(recipients.channel(position), []).append(position)
+    return found
 
 
 class Dispatches:

@@ -14,7 +14,7 @@ from carillon.campaigns.v1.campaigns_pb2 import HttpContent
 from services import names
 from services.delivery.account_senders import AccountSenders, AccountUnusable
 from services.delivery.domain.channels import Channel
-from services.delivery.domain.message_identity import identities, spell_message_id
+from services.delivery.domain.message_identity import identities, spell_message_ids
 from services.delivery.messages import RecipientColumns
 from services.delivery.run_repository import RunRow
 from services.delivery.senders.http_batch import HttpBatchSender
@@ -61,10 +61,9 @@ class HttpWay:
     def messages(self, recipients: RecipientColumns, positions: Sequence[int]) -> list[Message]:
         """The messages of these positions."""
         keys = self._identities([recipients.contact(position) for position in positions])
-        spelled = map(spell_message_id, keys)
         addresses = map(encode_basestring, map(recipients.address, positions))
         columns = [map(encode_basestring, recipients.field(column, positions)) for column in self._columns]
-        payloads = map(self._recipient.__mod__, zip(spelled, addresses, *columns, strict=True))
+        payloads = map(self._recipient.__mod__, zip(spell_message_ids(keys), addresses, *columns, strict=True))
         return [
             Message(position, key, None, payload.encode())
             for position, key, payload in zip(positions, keys, payloads, strict=True)

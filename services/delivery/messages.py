@@ -60,6 +60,11 @@ class RecipientColumns:
         """Whether any position of the chunk goes one of these ways."""
         return any(channel in channels for channel in set(self._channels))
 
+    @property
+    def only_channel(self) -> int | None:
+        """The channel of all positions; None where they have several."""
+        return self._channels[0] if len(self._channels) == 1 else None
+
     def channel(self, position: int) -> int:
         """carillon.segments.v1.Channel."""
         return self._channels[position if len(self._channels) > 1 else 0]
@@ -108,8 +113,9 @@ def outcome_batch(
 ) -> OutcomeBatch:
     """Columns of rows."""
     words = {"": 0}
-    for row in rows:
-        words.setdefault(row.reason, len(words))
+    for reason in dict.fromkeys([row.reason for row in rows]):
+        words.setdefault(reason, len(words))
+    instants = {at: milliseconds(at) for at in {row.final_at for row in rows}}
     return OutcomeBatch(
         tenant=tenant,
         campaign=campaign,
@@ -120,7 +126,7 @@ def outcome_batch(
         reason_words=list(words),
         reasons=[words[row.reason] for row in rows],
         contacts=b"".join([row.contact for row in rows]),
-        times=[milliseconds(row.final_at) for row in rows],
+        times=[instants[row.final_at] for row in rows],
         channels=[row.channel for row in rows],
     )
 

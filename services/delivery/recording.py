@@ -34,6 +34,8 @@ from services.runtime.errors import Unavailable
 log = structlog.get_logger()
 
 TRY_AGAIN_SECONDS = 0.5
+EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
+SENT = Final(MessageState.SENT, "")  # what every accepted message becomes
 
 
 @dataclass(slots=True)
@@ -61,12 +63,18 @@ class Record:
         """These positions end without a call; what an earlier try left in doubt stays in doubt."""
         final = unsent(state, reason, doubtful=self.claim.doubtful)
         for position in positions:
-            self._final(recipients, position, final, code=0, attempts=self.claim.attempt, at=at)
+            self._final(recipients, position, final, 0, self.claim.attempt, at)
 
     def judge(self, recipients: RecipientColumns, answers: Sequence[Answer]) -> None:
         """Take each answer for what it means."""
         claim, chance = self.claim, random.random  # looked up once: this is every message's way
+        second, at = 0.0, EPOCH  # of the answer before: those of one call have the same
         for answer in answers:
+            if answer.at != second:
+                second, at = answer.at, datetime.datetime.fromtimestamp(answer.at, datetime.UTC)
+            if answer.kind is AnswerKind.ACCEPTED:
+                self._final(recipients, answer.position, SENT, answer.code, claim.attempt + 1, at)
+                continue
             verdict = judge(
                 answer,
                 attempt=claim.attempt,
@@ -77,8 +85,7 @@ class Record:
             if isinstance(verdict, Again):
                 self._again(answer, verdict)
                 continue
-            at = datetime.datetime.fromtimestamp(answer.at, datetime.UTC)
-            self._final(recipients, answer.position, verdict, code=answer.code, attempts=claim.attempt + 1, at=at)
+            self._final(recipients, answer.position, verdict, answer.code, claim.attempt + 1, at)
             if answer.kind is AnswerKind.RETIRED:
                 self._retire(recipients, answer.position)
 
@@ -137,25 +144,23 @@ class Record:
         recipients: RecipientColumns,
         position: int,
         final: Final,
-        *,
         code: int,
         attempts: int,
         at: datetime.datetime,
     ) -> None:
-        self.outcomes.append(
-            OutcomeRow(
-                position=position,
-                contact=recipients.contact(position),
-                endpoint=recipients.endpoint(position),
-                channel=recipients.channel(position),
-                state=int(final.state),
-                reason=final.reason,
-                code=code,
-                attempts=attempts,
-                repeated=self.claim.doubtful and self._may_have_arrived_twice(final.state),
-                final_at=at,
-            )
+        row = OutcomeRow(
+            position,
+            recipients.contact(position),
+            recipients.endpoint(position),
+            recipients.channel(position),
+            int(final.state),
+            final.reason,
+            code,
+            attempts,
+            self.claim.doubtful and self._may_have_arrived_twice(final.state),
+            at,
         )
+        self.outcomes.append(row)
 
     def _may_have_arrived_twice(self, state: MessageState) -> bool:
         """An UNKNOWN one that was tried twice did if a late answer says so."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from services.delivery.claim_repository import TO_SEND, Claim, OutcomeRow
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatch, Dispatches
 from services.delivery.domain.channels import WITHOUT_KEYS
-from services.delivery.domain.pace import Pace
+from services.delivery.domain.pace import MOST_CLAIMS, Pace
 from services.delivery.exclusion import excluded, sent_after_all
 from services.delivery.journal import Journals
 from services.delivery.messages import RecipientColumns
@@ -27,7 +27,6 @@ from services.delivery.owners import Owners
 from services.delivery.recording import Record, Recorder
 from services.delivery.senders.sender import Answer, AnswerKind
 from services.message_states import MessageState
-from services.runtime import metrics
 from services.runtime.background import run_in_background
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
@@ -36,7 +35,7 @@ from services.runtime.errors import Unavailable
 log = structlog.get_logger()
 
 LONGEST_SLEEP = 5.0
-PUSH = "push"
+FULL = 1.001  # weights are fractions
 JOURNAL_UNWRITABLE = "JOURNAL_UNWRITABLE"
 REMEMBERED = 64
 
@@ -79,10 +78,11 @@ class Worker:
         self._completion = completion
         self._wake = wake
         self._claims_at_once = claims_at_once
+        self._lightest = 1 / max(MOST_CLAIMS, claims_at_once)
         self._claim_size = claim_size
         self._paces: dict[bytes, Pace] = {}
         self._runs: deque[bytes] = deque()
-        self._in_hand: dict[asyncio.Task[None], int] = {}
+        self._in_hand: dict[asyncio.Task[None], Claim] = {}
         self.claiming_since: float | None = None  # a claim may have committed since, whose answer is under way
         self.broken: set[int] = set()  # claims whose carrying out failed by a defect, maybe after calls
         self._task: asyncio.Task[None] | None = None
@@ -91,7 +91,7 @@ class Worker:
     @property
     def claims(self) -> set[int]:
         """The claims that this process knows it holds."""
-        return set(self._in_hand.values())
+        return {claim.id for claim in self._in_hand.values()}
 
     async def start(self) -> None:
         """Begin sending."""
@@ -128,14 +128,20 @@ class Worker:
 
     async def _fill(self) -> float:
         """Take claims until enough are in hand or nothing is due; answers how long to sleep unless woken."""
-        while len(self._in_hand) < self._claims_at_once and not self._stopping:
+        while self._load() + self._lightest <= FULL and not self._stopping:
             if not self._runs:
                 self._runs.extend(await self._database.transaction(run_repository.sendable_runs))
             if not self._runs:
                 pause = await self._database.transaction(run_repository.seconds_to_next_due)
                 return LONGEST_SLEEP if pause is None else min(max(pause, 0.01), LONGEST_SLEEP)
+            if self._load() + self._pace(self._runs[0]).weight > FULL:
+                break
             await self._claim(self._runs.popleft())  # one claim a turn: in the next, runs that started since are seen
         return LONGEST_SLEEP
+
+    def _load(self) -> float:
+        """What is in hand, as a share of what may be."""
+        return sum(self._pace(claim.run).weight for claim in self._in_hand.values())
 
     async def _claim(self, run: bytes) -> None:
         since = self._clock.boot_seconds()
@@ -152,7 +158,7 @@ class Worker:
         if claim is None:
             return
         task = asyncio.create_task(self._carry_out(claim, since))
-        self._in_hand[task] = claim.id
+        self._in_hand[task] = claim
         task.add_done_callback(self._let_go)
 
     def _pace(self, run: bytes) -> Pace:
@@ -163,7 +169,7 @@ class Worker:
         return self._paces[run]
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
-        claim = self._in_hand.pop(task)
+        claim = self._in_hand.pop(task).id
         self._wake.set()
         if not task.cancelled() and task.exception():
             self.broken.add(claim)
@@ -180,11 +186,9 @@ class Worker:
         )
         began = self._clock.boot_seconds()
         answers = await self._send(claim, dispatch, recipients, wanted, may_start)
-        kinds = Counter(answer.kind for answer in answers)
-        for kind, count in kinds.items():
-            metrics.PROVIDER_ANSWERS.labels(channel=PUSH, kind=kind.value).inc(count)
-        called = len(answers) - kinds[AnswerKind.NOT_STARTED]
-        self._pace(claim.run).observe(answered=called, seconds=self._clock.boot_seconds() - began)
+        called = sum(answer.kind is not AnswerKind.NOT_STARTED for answer in answers)
+        beside = sum(other.run == claim.run for other in self._in_hand.values())
+        self._pace(claim.run).observe(answered=called, seconds=self._clock.boot_seconds() - began, claims=beside)
         record.judge(recipients, answers)
         await self._recorder.store(record)
         if recipients.has_any(WITHOUT_KEYS):

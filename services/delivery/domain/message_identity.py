@@ -31,3 +31,10 @@ def identities(*, run: bytes, channel: int) -> Callable[[Sequence[bytes]], list[
 def spell_message_id(value: bytes) -> str:
     """22 characters of base64url: what payloads and the Topic header (RFC 8030 §5.4) carry."""
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def spell_message_ids(values: Sequence[bytes]) -> list[str]:
+    """The same of many at once."""
+    padded = b"\0\0".join([*values, b""])  # 18 bytes each are 24 characters, of which the first 22 are the id's own
+    spelled = base64.urlsafe_b64encode(padded).decode()
+    return [spelled[start : start + 22] for start in range(0, 24 * len(values), 24)]

@@ -14,6 +14,8 @@ from typing import Protocol
 class AnswerKind(enum.Enum):
     """What became of one message in one attempt."""
 
+    __hash__ = object.__hash__  # there is one of each; Enum's own takes longer than counting
+
     ACCEPTED = "accepted"  # the provider took it
     REJECTED = "rejected"  # the provider refused it for good
     RETIRED = "retired"  # the provider says the endpoint is gone (404, 410, a hard 5xx to RCPT): never use it again
@@ -22,7 +24,7 @@ class AnswerKind(enum.Enum):
     NOT_STARTED = "not_started"  # the authorisation ran out before its first byte: nothing left this process
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would treble what making one costs, and there is one per recipient
 class Message:
     """One message ready to be sent; `position` is its index in the run's chunk."""
 
@@ -32,7 +34,7 @@ class Message:
     payload: bytes  # what the recipient's device shows, before encryption or envelope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as Message
 class Answer:
     """What one attempt brought; `at` is UNIX seconds, `code` the provider's own status (0 where none came)."""
 

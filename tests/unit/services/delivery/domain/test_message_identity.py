@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.delivery.domain.message_identity import identities, message_id, spell_message_id
+from services.delivery.domain.message_identity import identities, message_id, spell_message_id, spell_message_ids
 
 parts = st.fixed_dictionaries(
     {
@@ -70,3 +70,8 @@ def test_ids_of_many_are_the_ids_of_each(run: bytes, contacts: list[bytes], chan
     each = [message_id(run=run, contact=contact, channel=channel, endpoint=b"") for contact in contacts]
 
     assert identities(run=run, channel=channel)(contacts) == each
+
+
+@given(st.lists(st.binary(min_size=16, max_size=16), max_size=5))
+def test_many_are_spelled_as_each(values: list[bytes]) -> None:
+    assert spell_message_ids(values) == [spell_message_id(value) for value in values]
