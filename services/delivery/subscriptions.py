@@ -89,7 +89,7 @@ class Reactions:
             if concerns(answer.fact):
                 await self._database.transaction(partial(_called, self.on_lifecycle, answer.fact))
         problems: list[Conflict] = []
-        for run, batches in await self._database.read(run_repository.incomplete_runs):
+        for run, batches in await self._database.transaction(run_repository.incomplete_runs):
             try:
                 await self._pull_batches(run, batches)
             except Conflict as problem:  # a batch of this run is damaged; the others are not to wait for it
