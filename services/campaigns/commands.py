@@ -10,6 +10,7 @@ import datetime
 from dataclasses import dataclass, replace
 
 import grpc
+import structlog
 from carillon.delivery.v1.control_service_pb2 import (
     CONTROL_STATE_ACTIVE,
     CONTROL_STATE_CANCELLED,
@@ -25,6 +26,8 @@ from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Unavailable
 from services.runtime.identity import Caller
+
+log = structlog.get_logger()
 
 REPEAT_AFTER = datetime.timedelta(seconds=3)
 SECONDS = 4.0
@@ -77,10 +80,26 @@ class Commands:
             return await repository.find_wanting(tx, older_than=self._clock.now() - REPEAT_AFTER)
 
         for campaign in await self._database.transaction(work):
-            wanted = campaign.wanted
-            if wanted is not None:
-                await self._tell(campaign, campaign.epoch, wanted)
-                await self._take_effect(campaign.id, campaign.epoch, wanted)
+            await self._repeat(campaign)
+
+    async def let_go(self, campaign: bytes) -> None:
+        """Tell delivery at once what a retry wants of it; where that fails it is repeated as every command is."""
+
+        async def work(tx: Transaction) -> Campaign | None:
+            return await repository.find(tx, tenant=None, campaign=campaign)
+
+        found = await self._database.transaction(work)
+        if found is not None and found.wanted is State.ACTIVE:
+            try:
+                await self._repeat(found)
+            except grpc.aio.AioRpcError as error:
+                log.warning("a retry waits for delivery", campaign=campaign.hex(), problem=error.details())
+
+    async def _repeat(self, campaign: Campaign) -> None:
+        wanted = campaign.wanted
+        if wanted is not None:
+            await self._tell(campaign, campaign.epoch, wanted)
+            await self._take_effect(campaign.id, campaign.epoch, wanted)
 
     async def _intend(self, *, caller: Caller, project: bytes | None, campaign: bytes, wanted: State) -> Order:
         async def work(tx: Transaction) -> Order:

@@ -26,6 +26,7 @@ from services.campaigns.editing import masked, merged, sent_again
 from services.campaigns.paging import MOST_PER_PAGE, page_token, read_page
 from services.campaigns.readiness import Readiness, Ready
 from services.campaigns.repository import Wanted
+from services.campaigns.retry_messages import retry_from
 from services.campaigns.use_cases import UseCases
 from services.projects import Projects
 from services.runtime.clock import Clock
@@ -35,6 +36,7 @@ from services.runtime.identity import current_caller
 
 ATTEMPTS = 10
 OPEN_RUNS_AT_ONCE = 10_000
+MOST_RUNS = 10_000  # of one campaign
 Context = Any
 
 
@@ -185,6 +187,23 @@ class CampaignsApi(CampaignsServiceServicer):
     async def CancelCampaign(self, request: api.CancelCampaignRequest, context: Context) -> pb.Campaign:
         """End it."""
         return await self._carry_out(request.name, State.CANCELLED)
+
+    async def RetryMessages(self, request: api.RetryMessagesRequest, context: Context) -> pb.Campaign:
+        """Send again what failed."""
+        project, campaign = names.split(request.name, "projects", "campaigns")
+        assert campaign is not None
+        found, runs = await self._use_cases.list_runs(
+            caller=current_caller(), project=project, campaign=campaign, before=None, limit=MOST_RUNS
+        )
+        retried = await self._use_cases.retry(
+            caller=current_caller(),
+            project=project,
+            campaign=campaign,
+            etag=request.etag,
+            retry_of=retry_from(request, campaign=found, runs={run.id for run in runs}),
+        )
+        await self._commands.let_go(campaign)
+        return retried
 
     async def ListRuns(self, request: api.ListRunsRequest, context: Context) -> api.ListRunsResponse:
         """Answer a page of runs, newest first."""

@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Sequence
 
 from carillon.campaigns.v1 import campaigns_pb2 as pb
-from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RunStarted, StateChanged
+from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RetryOf, RunStarted, StateChanged
 from carillon.segments.v1 import segments_pb2
 from carillon.segments.v1.filter_pb2 import Filter
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -223,3 +223,19 @@ def run_started(
     return CampaignLifecycle(
         tenant=campaign.tenant, project=campaign.project, campaign=campaign.id, run_started=started
     )
+
+
+def retry_started(
+    first: CampaignLifecycle, run: Run, retry_of: RetryOf, *, lifetime: datetime.timedelta
+) -> CampaignLifecycle:
+    """The fact that a run started which sends messages of earlier ones again: with the content of the campaign's first
+    run and under its messages' identities."""
+    fact = CampaignLifecycle()
+    fact.CopyFrom(first)
+    started = fact.run_started
+    started.run = run.id
+    started.start_time.CopyFrom(instant(run.started_at))
+    started.expire_time.CopyFrom(instant(run.started_at + lifetime))
+    started.ClearField("audience")
+    started.retry_of.CopyFrom(retry_of)
+    return fact

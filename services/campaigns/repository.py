@@ -225,6 +225,14 @@ async def runs_of(
     return [_run(row) for row in await tx.execute(statement.order_by(table.id.desc()).limit(limit))]
 
 
+async def first_fact(tx: Transaction, *, tenant: bytes, campaign: bytes) -> bytes:
+    """The fact that announced the campaign's first run."""
+    table = run_table.c
+    statement = sa.select(table.fact).where(table.tenant == tenant, table.campaign == campaign)
+    fact: bytes = (await tx.execute(statement.order_by(table.id).limit(1))).scalar_one()
+    return fact
+
+
 async def open_runs(tx: Transaction, *, limit: int) -> list[tuple[bytes, bytes, bytes]]:
     """(run, campaign, announcing fact) of runs that have not ended, oldest first, of all tenants."""
     table = run_table.c

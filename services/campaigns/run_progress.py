@@ -18,8 +18,11 @@ TOTALS_MAY_COME = datetime.timedelta(seconds=30)  # after the end of a run whose
 
 
 def _last_step(runs: list[Run]) -> Step:
-    """How a campaign ends with these runs; one that was cancelled was, though the command's answer may be lost."""
-    if any(run.failure_reason for run in runs):
+    """How a campaign ends with these runs; one that was cancelled was, though the command's answer may be lost.
+
+    A retry that could not be carried out takes nothing away from what was sent before.
+    """
+    if all(run.failure_reason for run in runs):
         return Step.FAIL
     return Step.CANCEL if any(run.state is RunState.CANCELLED for run in runs) else Step.COMPLETE
 
@@ -78,11 +81,11 @@ class RunProgress:
     def _end_with(self, campaign: Campaign, runs: list[Run]) -> None:
         if any(run.is_open for run in runs):
             return
-        failure = next((run.failure_reason for run in runs if run.failure_reason), "")
         if campaign.state in SENDING:
             campaign.wanted = None  # a hold that nobody answered holds nothing any more
-            campaign.apply(_last_step(runs), now=self._clock.now())
-            campaign.failure_reason = failure
+            step = _last_step(runs)
+            campaign.apply(step, now=self._clock.now())
+            campaign.failure_reason = runs[0].failure_reason if step is Step.FAIL else ""
         campaign.final = campaign.state in ENDED
 
     async def _recount(self, tx: Transaction, campaign: Campaign, runs: list[Run]) -> None:

@@ -9,10 +9,11 @@ import datetime
 from dataclasses import replace
 
 from carillon.campaigns.v1 import campaigns_pb2 as pb
+from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RetryOf
 
 from services import topics
 from services.campaigns import messages, repository
-from services.campaigns.domain.campaign import Campaign, Definition, State, Step, changed
+from services.campaigns.domain.campaign import Campaign, Definition, State, Step, changed, check_etag
 from services.campaigns.domain.run import Run, RunState
 from services.campaigns.readiness import Ready
 from services.campaigns.repository import Wanted
@@ -179,6 +180,41 @@ class UseCases:
             return messages.campaign_to(found)
 
         return await self._idempotency.transaction(pb.Campaign, work)
+
+    async def retry(
+        self, *, caller: Caller, project: bytes | None, campaign: bytes, etag: str, retry_of: RetryOf
+    ) -> pb.Campaign:
+        """Let a completed campaign go on with a further run, for messages of its earlier ones."""
+
+        async def work(tx: Transaction) -> pb.Campaign:
+            found = await self._own(tx, caller, project, campaign, lock=True)
+            replace(found).retry(now=self._clock.now())
+            check_etag(found, etag)
+            await self._launch_retry(tx, found, retry_of)
+            return messages.campaign_to(found)
+
+        return await self._idempotency.transaction(pb.Campaign, work)
+
+    async def _launch_retry(self, tx: Transaction, campaign: Campaign, retry_of: RetryOf) -> None:
+        now = self._clock.now()
+        campaign.retry(now=now)
+        if campaign.epoch:  # a run may complete while it is held: delivery may hold the campaign still
+            campaign.command(State.ACTIVE)
+        first = await repository.first_fact(tx, tenant=campaign.tenant, campaign=campaign.id)
+        run = Run(
+            id=ids.new_id(),
+            tenant=campaign.tenant,
+            campaign=campaign.id,
+            state=RunState.PREPARING,
+            message_count=0,
+            contact_count=0,
+            started_at=now,
+        )
+        fact = messages.retry_started(CampaignLifecycle.FromString(first), run, retry_of, lifetime=self._lifetime)
+        await repository.save(tx, campaign)
+        await repository.add_run(tx, run, fact=fact.SerializeToString())
+        await outbox.publish(tx, topic=topics.CAMPAIGN_LIFECYCLE.name, key=campaign.tenant + campaign.id, event=fact)
+        await announce(tx, campaign)
 
     async def start_due(self, *, campaign: bytes, ready: Ready) -> None:
         """Launch a scheduled campaign whose time has come, unless somebody else did something with it meanwhile."""

@@ -20,11 +20,11 @@ from services.segments.walk_sql import compile_walk
 CHANNEL = "audience"
 COLUMNS = """run, tenant, project, campaign, filter, state, batch_count, message_count, contact_count, last_contact,
 last_channel, last_endpoint, failure_reason"""
-# The campaign's row is what a start and a cancel meet at: one of them sees the other.
+# The campaign's row is what a start and a cancel meet at: one of them sees the other. With a retry it ends again.
 MEET = """
 INSERT INTO campaign AS k (campaign, tenant, stopped, end_time) VALUES ($1, $2, $3, $4)
 ON CONFLICT (campaign) DO UPDATE
-   SET stopped = k.stopped OR excluded.stopped, end_time = coalesce(k.end_time, excluded.end_time)
+   SET stopped = k.stopped OR excluded.stopped, end_time = greatest(k.end_time, excluded.end_time)
 RETURNING stopped
 """
 INSERT = f"""
@@ -44,7 +44,8 @@ INSERT INTO audience_batch (run, number, first_contact, first_endpoint, last_con
 SELECT run, $2, $3, $4, $5, $6, $7, $9, $10 FROM moved RETURNING true
 """
 COMPLETE = f"""
-UPDATE audience SET state = 'COMPLETE' WHERE run = $1 AND state = 'RESOLVING' AND batch_count = $2 RETURNING {COLUMNS}
+UPDATE audience SET state = 'COMPLETE', failure_reason = $3
+ WHERE run = $1 AND state = 'RESOLVING' AND batch_count = $2 RETURNING {COLUMNS}
 """
 STREAM = """
 SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL plan_cache_mode = force_custom_plan
@@ -56,6 +57,8 @@ SELECT number, size, digest, recipients FROM audience_batch
 DROP = """
 DELETE FROM audience_batch USING audience AS a JOIN campaign AS k ON k.campaign = a.campaign
  WHERE audience_batch.run = a.run AND k.end_time < clock_timestamp() - $1::interval
+   AND NOT EXISTS (SELECT FROM audience AS b
+                    WHERE b.campaign = k.campaign AND b.create_time >= clock_timestamp() - $1::interval)
 """
 
 
@@ -166,9 +169,9 @@ async def append(tx: Transaction, run: bytes, batch: Batch) -> bool:
     )
 
 
-async def complete(tx: Transaction, run: bytes, *, batch_count: int) -> Audience | None:
-    """Declare the audience whole after so many batches; None where it was stopped first."""
-    row = await tx.raw.fetchrow(COMPLETE, run, batch_count)
+async def complete(tx: Transaction, run: bytes, *, batch_count: int, failure_reason: str = "") -> Audience | None:
+    """Declare the audience whole, or all there can be, after so many batches; None where it was stopped first."""
+    row = await tx.raw.fetchrow(COMPLETE, run, batch_count, failure_reason)
     return _audience(row) if row else None
 
 
@@ -177,6 +180,14 @@ async def missing(
 ) -> list[tuple[int, int, bytes, bytes]]:
     """Batches (number, size, digest, recipients) that are not known, behind this number."""
     return [tuple(row) for row in await tx.raw.fetch(MISSING, run, after, known, limit)]
+
+
+async def recipients_of(tx: Transaction, run: bytes, number: int) -> bytes | None:
+    """The positions of a batch, serialized; None where it is not kept any more."""
+    recipients: bytes | None = await tx.raw.fetchval(
+        "SELECT recipients FROM audience_batch WHERE run = $1 AND number = $2", run, number
+    )
+    return recipients
 
 
 async def unended_campaigns(tx: Transaction) -> list[bytes]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from carillon.events.v1.audience_batches_pb2 import Recipients
-from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle
+from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RunStarted
 from carillon.segments.v1.filter_pb2 import Filter as FilterMessage
 
 from services.runtime import ids
@@ -28,6 +28,7 @@ from services.segments.filter_messages import read_filter
 from services.segments.messages import digest, publish_batch, publish_totals
 from services.segments.non_openers import NonOpeners
 from services.segments.recipients import Row, position_bytes, write_recipients
+from services.segments.retrying import AudienceForgotten, Retries
 from services.segments.walk_sql import NO_ENDPOINT
 
 log = structlog.get_logger()
@@ -56,8 +57,9 @@ def build_batch(rows: Sequence[Row], *, number: int, before: bytes) -> Batch:
 class Freezer:
     """Walks whatever is RESOLVING, woken by a notification and at start."""
 
-    def __init__(self, *, database: Database, wake: asyncio.Event, non_openers: NonOpeners) -> None:
+    def __init__(self, *, database: Database, wake: asyncio.Event, non_openers: NonOpeners, retries: Retries) -> None:
         self._database = database
+        self._retries = retries
         self._non_openers = non_openers
         self._wake = wake
         self._stopping = False
@@ -115,21 +117,26 @@ class Freezer:
                 return False
             audience = await audiences.find(tx, run)
             if audience is not None and audience.state is AudienceState.RESOLVING:
-                await self._freeze_from(tx, audience)
+                try:
+                    await self._freeze_from(tx, audience)
+                except AudienceForgotten:
+                    await self._give_up(run)
             return True
 
         return await self._database.transaction(read)
 
     async def _freeze_from(self, tx: Transaction, audience: Audience) -> None:
+        run = CampaignLifecycle.FromString(await audiences.announced(tx, audience.run)).run_started
+        is_retry = run.HasField("retry_of")
         # A browser that moved to a later contact while nobody walked must not be taken twice.
-        taken = await _taken(tx, audience)
-        cursor = await self._open_walk(tx, audience)
+        taken = frozenset() if is_retry else await _taken(tx, audience)
+        source = self._retries.positions(tx, audience, run) if is_retry else await self._open_walk(tx, audience, run)
         number, before, ended = audience.batch_count, audience.last_contact, False
         rows: list[Row] = []
         while not self._stopping:
             wanted = batching.positions_of(number) - len(rows)
             if not ended and wanted > 0:
-                found = await cursor.fetch(wanted)
+                found = await source.fetch(wanted)
                 ended = len(found) < wanted
                 rows += [row for row in found if row[2] not in taken] if taken else found
             if not rows and ended:
@@ -143,8 +150,7 @@ class Freezer:
                 return
             number, before, rows = number + 1, batch.last[0], rows[count:]
 
-    async def _open_walk(self, tx: Transaction, audience: Audience) -> Any:
-        run = CampaignLifecycle.FromString(await audiences.announced(tx, audience.run)).run_started
+    async def _open_walk(self, tx: Transaction, audience: Audience, run: RunStarted) -> Any:
         tree = read_filter(FilterMessage.FromString(audience.filter), "filter")
         await self._non_openers.put_beside(tx, tenant=audience.tenant, tree=tree)
         keys = await contacts.attributes_of(tx, audience.tenant, audience.project, run.contact_fields)
@@ -166,9 +172,17 @@ class Freezer:
 
         return await self._database.transaction(work)
 
-    async def _complete(self, audience: Audience, *, batch_count: int) -> None:
+    async def _give_up(self, run: bytes) -> None:
+        async def work(tx: Transaction) -> Audience | None:
+            return await audiences.find(tx, run)
+
+        found = await self._database.transaction(work)
+        if found is not None:
+            await self._complete(found, batch_count=found.batch_count, failure_reason="AUDIENCE_FORGOTTEN")
+
+    async def _complete(self, audience: Audience, *, batch_count: int, failure_reason: str = "") -> None:
         async def work(tx: Transaction) -> None:
-            whole = await audiences.complete(tx, audience.run, batch_count=batch_count)
+            whole = await audiences.complete(tx, audience.run, batch_count=batch_count, failure_reason=failure_reason)
             if whole is not None:
                 await publish_totals(tx, whole)
 

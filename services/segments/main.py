@@ -11,6 +11,7 @@ from carillon.feeds.v1.audience_feed_service_pb2_grpc import add_AudienceFeedSer
 from carillon.feeds.v1.membership_feed_service_pb2_grpc import add_MembershipFeedServiceServicer_to_server
 from carillon.feeds.v1.project_feed_service_pb2_grpc import ProjectFeedServiceStub
 from carillon.feeds.v1.recipient_feed_service_pb2_grpc import RecipientFeedServiceStub
+from carillon.feeds.v1.retry_feed_service_pb2_grpc import RetryFeedServiceStub
 from carillon.feeds.v1.run_feed_service_pb2_grpc import RunFeedServiceStub
 from carillon.segments.v1.public_service_pb2_grpc import add_PublicSubscriptionServiceServicer_to_server
 from carillon.segments.v1.segments_service_pb2_grpc import add_SegmentsServiceServicer_to_server
@@ -32,6 +33,7 @@ from services.segments.membership_api import MembershipFeedApi
 from services.segments.non_openers import NonOpeners
 from services.segments.public_api import PublicSubscriptionApi
 from services.segments.pulls import HOUSEKEEPING_SECONDS, Pulls
+from services.segments.retrying import Retries
 from services.segments.settings import SegmentsSettings
 from services.segments.subscriptions import SUBSCRIPTIONS
 from services.topics import TOPICS
@@ -81,7 +83,12 @@ def build(settings: SegmentsSettings) -> Sequence[Part]:
         grpc_services=GRPC_SERVICES,
         register=register,
         own=[
-            Freezer(database=chassis.database, wake=chassis.notifications.listen(CHANNEL), non_openers=non_openers),
+            Freezer(
+                database=chassis.database,
+                wake=chassis.notifications.listen(CHANNEL),
+                non_openers=non_openers,
+                retries=Retries(RetryFeedServiceStub(chassis.channel(settings.delivery))),
+            ),
             chassis.pull("open-runs", pulls.ask_open_runs),
             Pull(hop="ended-audiences", ask=pulls.forget, seconds=HOUSEKEEPING_SECONDS),
         ],

@@ -44,3 +44,25 @@ def write_recipients(rows: Sequence[Row]) -> bytes:
         recipients.p256dh = b"".join(key or bytes(P256DH_BYTES) for key in p256dh)
         recipients.auths = b"".join(key or bytes(AUTH_BYTES) for key in auths)
     return recipients.SerializeToString()
+
+
+def read_rows(serialized: bytes) -> list[Row]:
+    """The positions as the walk gave them."""
+    recipients = Recipients.FromString(serialized)
+    size = len(recipients.addresses)
+    channels = list(recipients.channels) if len(recipients.channels) > 1 else list(recipients.channels) * size
+    columns = (
+        _cut(recipients.contacts, size, ids.SIZE),
+        channels,
+        _cut(recipients.endpoints, size, ids.SIZE) if recipients.endpoints else [bytes(ids.SIZE)] * size,
+        recipients.addresses,
+        _cut(recipients.p256dh, size, P256DH_BYTES),
+        _cut(recipients.auths, size, AUTH_BYTES),
+        *(column.values for column in recipients.fields),
+    )
+    return list(zip(*columns, strict=True))
+
+
+def _cut(column: bytes, size: int, width: int) -> list[bytes]:
+    """The entries of a column of bytes; empty ones where it is absent."""
+    return [column[index * width : (index + 1) * width] for index in range(size)]

@@ -140,7 +140,10 @@ def _first_state(*, stopped: bool, failed: bool) -> AudienceState:
 
 
 async def _resolve_filter(tx: Transaction, fact: CampaignLifecycle, run: RunStarted) -> tuple[bytes, str]:
-    """The filter, serialized, and why nobody can be resolved. It was checked at launch; a segment may be gone since."""
+    """The filter, serialized, and why nobody can be resolved. It was checked at launch; a segment may be gone since.
+    A retry has none: it is for people of an earlier audience."""
+    if run.HasField("retry_of"):
+        return b"", ""
     try:
         check_channels(run.channels, "channels")
         kind = run.audience.WhichOneof("kind")

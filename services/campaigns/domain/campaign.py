@@ -22,6 +22,7 @@ UNKNOWN_POLICIES = frozenset({0, 1, 2})  # carillon.campaigns.v1.UnknownPolicy
 MAX_FILTER_BYTES = 64 * 1024
 GRACE = datetime.timedelta(minutes=5)  # a start that is late by no more than this starts at once
 MAX_VENDOR_BYTES = 16_384
+AUDIENCE_KEPT = datetime.timedelta(days=7)  # by segments, behind a campaign's end
 
 
 class State(enum.IntEnum):
@@ -51,6 +52,7 @@ class Step(enum.Enum):
     DELETE = "deleted"
     ARCHIVE = "archived"
     RESEND = "sent again"
+    RETRY = "retried"
 
 
 TRANSITIONS: Mapping[tuple[State, Step], State] = {
@@ -68,6 +70,7 @@ TRANSITIONS: Mapping[tuple[State, Step], State] = {
     (State.ACTIVE, Step.FAIL): State.FAILED,
     (State.PAUSED, Step.FAIL): State.FAILED,
     (State.SCHEDULED, Step.DELETE): State.CANCELLED,
+    (State.COMPLETED, Step.RETRY): State.ACTIVE,
     (State.COMPLETED, Step.ARCHIVE): State.ARCHIVED,
     (State.FAILED, Step.ARCHIVE): State.ARCHIVED,
     # Allowed, and not a change of state.
@@ -200,6 +203,14 @@ class Campaign:
         if target in ENDED and self.ended_at is None:
             self.ended_at = now
 
+    def retry(self, *, now: datetime.datetime) -> None:
+        """Go on with a further run. Raises Conflict where it cannot, or nobody knows any more whom it was for."""
+        ended_at = self.ended_at
+        self.apply(Step.RETRY, now=now)
+        if ended_at is not None and now - ended_at > AUDIENCE_KEPT:
+            raise Conflict("CAMPAIGN_TOO_OLD", "The audience of a campaign is kept for seven days after its end.")
+        self.ended_at, self.final = None, False
+
     def changed(self, *, now: datetime.datetime) -> None:
         """Something that others are told of is different now."""
         self.revision += 1
@@ -229,6 +240,7 @@ _VERBS = {
     Step.DELETE: "DELETABLE",
     Step.ARCHIVE: "ARCHIVABLE",
     Step.RESEND: "RESENDABLE",
+    Step.RETRY: "RETRYABLE",
 }
 
 

@@ -32,6 +32,7 @@ IDS = frozenset(
         "ExportCampaignsRequest.file",
         "HttpContent.provider_account",
         "ListCampaignsRequest.project_id",
+        "RetryMessagesRequest.messages",
         "Segment.saved_segment_id",
     }
 )
@@ -68,6 +69,7 @@ WORDS: Mapping[str, str] = {
     "PushContent": "body click_url icon_url image_url title",
     "PushSubscription": "auth endpoint p256dh",
     "ResendCampaignRequest": "vendor_fields",
+    "RetryMessagesRequest": "etag reasons",
     "Schedule": "mode send_at time_zone timezone",
     "Segment": "display_name",
     "SmtpProvider": "host password username",

@@ -101,6 +101,9 @@ NATIVE: Mapping[str, Sequence[Request]] = {
     "ResumeCampaign": [{"name": SENT}],
     "CancelCampaign": [{"name": SENT}],
     "ListRuns": [{"parent": SENT}],
+    "RetryMessages": [
+        {"name": SENT, "states": ["MESSAGE_STATE_FAILED"], "messages": [SENT + "/runs/{run}/messages/0-0"]}
+    ],
     "CreateTemplate": [
         {"parent": PROJECT, "template": {"name": TEMPLATE, "display_name": "x", "subject": "x", "text": "x"}}
     ],

@@ -22,7 +22,7 @@ from tests.dialects.reachbell.raw_http import RawAnswer, ask
 from tests.dialects.reachbell.requests import ACCOUNT, CONTACT, PROJECT, REQUESTS, SENT, Request
 from tests.dialects.reachbell.spelling import spell
 from tests.dialects.reachbell.world import World, make_ready, make_world
-from tests.e2e.books import push
+from tests.e2e.books import push, wait_until_ended
 from tests.stacks import Running
 from tools.client import Client
 from tools.workspace import Workspace, add_people
@@ -57,6 +57,7 @@ COUNTED: Request = {"parent": PROJECT, "audience": EVERYBODY, "channels": ["CHAN
 SUPPRESSED: Request = {"name": CONTACT, "channels": ["CHANNEL_PUSH"]}
 RUNNING = PROJECT + "/campaigns/{running}"
 DRAFT = PROJECT + "/campaigns/{ready}"
+ENDED = PROJECT + "/campaigns/{ended}"
 
 CASES: Mapping[str, Case] = {
     "native CreateOrganization": Case(
@@ -93,6 +94,11 @@ CASES: Mapping[str, Case] = {
         {"parent": PROJECT, "segment": {"display_name": "x"}},
         {"parent": PROJECT, "segment": {"display_name": "y"}},
         makes="segments.segment",
+    ),
+    "native RetryMessages": Case(
+        {"name": ENDED, "states": ["MESSAGE_STATE_FAILED"]},
+        {"name": ENDED, "states": ["MESSAGE_STATE_UNKNOWN"]},
+        makes="campaigns.run",
     ),
     "native CreateTemplate": Case(
         {"parent": PROJECT, "template": {"display_name": "x", "subject": "x", "text": "x"}},
@@ -134,6 +140,11 @@ def world(stack: Running) -> World:
 async def _fresh(stack: Running, world: World, operation: str) -> World:
     """The world with a draft that lacks nothing and, where the operation holds one, a campaign that is being sent."""
     ready = await make_ready(stack, world)
+    if operation == "native RetryMessages":
+        async with Client(stack.described["dialects"]["reachbell"], {"x-api-key": world["key"]}) as reachbell:
+            ended = (await reachbell.call("POST", f"/campaigns/{world['sent']}/send"))["id"]
+            await wait_until_ended(reachbell, ended, seconds=30)
+        return {**world, "ended": ended}
     if operation not in ("native PauseCampaign", "native ResumeCampaign"):
         return {**world, "ready": ready}
     workspace = Workspace(world["organization"], world["project"], world["key"], world["jwt"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from carillon.delivery.v1.delivery_pb2 import MESSAGE_STATE_FAILED
 from carillon.events.v1.audience_batches_pb2 import Recipients
-from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RunStarted
+from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RetryOf, RunStarted
+from carillon.feeds.v1.retry_feed_service_pb2 import StreamRetryableRequest, StreamRetryableResponse
 from carillon.segments.v1.filter_pb2 import Filter
 from carillon.segments.v1.segments_pb2 import CHANNEL_PUSH, Audience
 
@@ -23,6 +25,7 @@ from services.segments.domain.audience import Batch
 from services.segments.domain.contacts import Contact, Subscription
 from services.segments.freezing import Freezer
 from services.segments.non_openers import NonOpeners
+from services.segments.retrying import Retries
 
 Position = tuple[bytes, int, bytes, str]  # contact, channel, endpoint, address
 
@@ -55,6 +58,9 @@ class Segments:
     database: Database
     tenant: bytes = field(default_factory=ids.new_id)
     project: bytes = field(default_factory=ids.new_id)
+    campaign: bytes = field(default_factory=ids.new_id)
+    retryable: list[tuple[bytes, int, list[int]]] = field(default_factory=list)  # what delivery names: run, batch, …
+    trouble: Exception | None = None
 
     async def add(self, *people: Contact) -> list[bytes]:
         """Store people; their ids."""
@@ -63,7 +69,15 @@ class Segments:
     def freezer(self, kind: type[Freezer] = Freezer) -> Freezer:
         """Somebody who walks when told to."""
         nobody = NonOpeners(SimpleNamespace())  # type: ignore[arg-type]
-        return kind(database=self.database, wake=asyncio.Event(), non_openers=nobody)
+        retries = Retries(SimpleNamespace(StreamRetryable=self._retryable))  # type: ignore[arg-type]
+        return kind(database=self.database, wake=asyncio.Event(), non_openers=nobody, retries=retries)
+
+    async def _retryable(self, request: StreamRetryableRequest, **_: object) -> AsyncIterator[StreamRetryableResponse]:
+        """What delivery tells."""
+        if self.trouble:
+            raise self.trouble
+        for run, batch, positions in self.retryable:
+            yield StreamRetryableResponse(run=run, batch=batch, positions=positions)
 
     async def start(
         self, channels: Sequence[int] = (CHANNEL_PUSH,), *, fields: Sequence[str] = (), tree: Filter | None = None
@@ -75,7 +89,21 @@ class Segments:
             channels=channels,  # type: ignore[arg-type]
             contact_fields=fields,
         )
-        fact = CampaignLifecycle(tenant=self.tenant, project=self.project, campaign=ids.new_id(), run_started=run)
+        return await self._tell(run)
+
+    async def start_retry(self, channels: Sequence[int], *, fields: Sequence[str] = ()) -> bytes:
+        """Tell of a run that starts for messages of earlier ones."""
+        return await self._tell(
+            RunStarted(
+                run=ids.new_id(),
+                retry_of=RetryOf(states=[MESSAGE_STATE_FAILED]),
+                channels=channels,  # type: ignore[arg-type]
+                contact_fields=fields,
+            )
+        )
+
+    async def _tell(self, run: RunStarted) -> bytes:
+        fact = CampaignLifecycle(tenant=self.tenant, project=self.project, campaign=self.campaign, run_started=run)
         await self.database.transaction(lambda tx: use_cases.start_run(tx, fact))
         return run.run
 

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from carillon.campaigns.v1.campaigns_pb2 import Campaign as CampaignMessage
 
-from services.campaigns.domain.campaign import _VERBS, EMAIL, ENDED, HTTP, SENDING, TRANSITIONS, State, Step
+from services.campaigns.domain.campaign import (
+    _VERBS,
+    AUDIENCE_KEPT,
+    EMAIL,
+    ENDED,
+    HTTP,
+    SENDING,
+    TRANSITIONS,
+    State,
+    Step,
+)
 from services.campaigns.domain.utm import Utm
 from services.runtime.errors import Conflict, Invalid
 from tests.unit.services.campaigns.domain.builders import LATER, NOW, a_call, a_campaign, a_definition, a_push, an_email
@@ -72,8 +82,10 @@ def test_every_step_has_a_word_of_its_own_for_its_refusal() -> None:
 
 
 @pytest.mark.parametrize("state", ENDED, ids=lambda state: state.name)
-def test_nothing_leads_out_of_an_end_but_into_the_archive(state: State) -> None:
-    leading_out = {target for (source, _), target in TRANSITIONS.items() if source is state} - {state}
+def test_nothing_leads_out_of_an_end_but_into_the_archive_or_by_a_retry(state: State) -> None:
+    steps = {step: target for (source, step), target in TRANSITIONS.items() if source is state}
+    assert steps.pop(Step.RETRY, State.ACTIVE) is State.ACTIVE
+    leading_out = set(steps.values()) - {state}
 
     assert leading_out <= {State.ARCHIVED}
 
@@ -200,3 +212,24 @@ def test_a_start_needs_a_channel_an_audience_and_a_title() -> None:
 def test_a_campaign_without_push_needs_no_push_content() -> None:
     a_definition(channels=(EMAIL,), content=None, email=an_email()).check_can_start()
     a_definition(channels=(HTTP,), content=None, http=a_call()).check_can_start()
+
+
+def test_a_retried_campaign_goes_on_and_ends_anew() -> None:
+    campaign = a_campaign(State.COMPLETED, started_at=NOW, ended_at=NOW, final=True)
+
+    campaign.retry(now=LATER)
+    assert (campaign.state, campaign.started_at, campaign.ended_at, campaign.final) == (State.ACTIVE, NOW, None, False)
+    campaign.apply(Step.COMPLETE, now=LATER)
+
+    assert campaign.ended_at == LATER
+
+
+def test_a_campaign_whose_audience_is_forgotten_is_not_retried() -> None:
+    campaign = a_campaign(State.COMPLETED, ended_at=NOW)
+
+    campaign_in_time = a_campaign(State.COMPLETED, ended_at=NOW)
+    campaign_in_time.retry(now=NOW + AUDIENCE_KEPT)
+    with pytest.raises(Conflict) as refused:
+        campaign.retry(now=NOW + AUDIENCE_KEPT + (LATER - NOW))
+
+    assert refused.value.reason == "CAMPAIGN_TOO_OLD"
