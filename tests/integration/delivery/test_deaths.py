@@ -155,6 +155,28 @@ async def test_a_living_process_keeps_its_leases_however_long_its_janitor_is_bus
     assert owners == [(str(process.owners.me), False)]
 
 
+async def test_the_living_have_time_to_renew_before_anybody_judges_their_leases(
+    database: Database, world: OutsideWorld, start_process: StartProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(janitor_module, "RENEW_SECONDS", 0.3)
+    monkeypatch.setattr(janitor_module, "LEASE_GRACE", 1.5)
+    run = Run(sizes=(20,))
+    living = await start_process(machine="living")
+    living.sender.hold()
+    await announce(database, run.facts())
+    await eventually(world.calls, lambda calls: calls == 1)
+    await start_process(machine="another")
+
+    await end_leases(database)  # PostgreSQL was away for so long
+    await asyncio.sleep(2.0)
+    meanwhile = await read_books(database, run)
+    living.sender.let_go()
+    books = await at_rest(database, run)
+
+    assert meanwhile.claimed.total() == 20
+    assert not any(outcome.repeated for outcome in books.outcomes.values())
+
+
 async def test_answers_that_come_after_the_claim_was_taken_over_are_late_truth_and_nothing_else(
     database: Database, world: OutsideWorld, start_process: StartProcess
 ) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.delivery.domain.channels import UnknownPolicy
+from services.delivery.journal import LOST, Trail
 from services.delivery.messages import RecipientColumns
 from services.delivery.recording import Record
 from services.delivery.senders.sender import AnswerKind
@@ -19,8 +20,8 @@ NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
 COLUMNS = RecipientColumns(recipients(10))
 
 
-def a_record(**claim: object) -> Record:
-    return Record(claim=a_claim(**claim), run=RUN, policy=UnknownPolicy.PARK)  # type: ignore[arg-type]
+def a_record(size: int = 10, **claim: object) -> Record:
+    return Record(claim=a_claim(size, **claim), run=RUN, policy=UnknownPolicy.PARK)  # type: ignore[arg-type]
 
 
 def due_again(record: Record) -> list[int]:
@@ -88,6 +89,79 @@ def test_an_endpoint_that_is_gone_is_named_and_a_mere_refusal_is_not() -> None:
 
     assert record.retired == [numbered(b"endpoint", 4)]
     assert [row.state for row in record.outcomes] == [MessageState.FAILED, MessageState.FAILED]
+
+
+MIXED = RecipientColumns(recipients(6, channels=[1, 2, 3] * 2))
+
+
+def trail(**answers: AnswerKind) -> Trail:
+    """Of a journal that says this of these positions."""
+    return Trail({int(name[1:]): an_answer(int(name[1:]), kind) for name, kind in answers.items()})
+
+
+def test_of_the_dead_each_channel_is_taken_over_by_its_own_rule() -> None:
+    record = a_record(size=6)
+
+    record.take_over(MIXED, trail(_1=AnswerKind.UNANSWERED), now=NOW.timestamp())
+
+    (parked,) = record.outcomes
+    assert (parked.position, parked.state, parked.reason, parked.attempts) == (1, MessageState.UNKNOWN, "NO_ANSWER", 1)
+    backs = {back.positions: (back.due_at, back.attempt, back.doubtful) for back in record.give_back(NOW)}
+    assert backs == {"{[0,1),[2,4),[5,6)}": (NOW, 1, True), "{[4,5)}": (NOW, 0, False)}
+
+
+def test_of_the_dead_a_run_may_want_even_emails_tried_again() -> None:
+    record = a_record(size=6)
+    record.policy = UnknownPolicy.RETRY
+
+    record.take_over(MIXED, trail(_1=AnswerKind.UNANSWERED), now=NOW.timestamp())
+
+    assert record.outcomes == []
+    assert [(row.position, row.kind) for row in record.attempts if row.position in (1, 4)] == [(1, "unanswered")]
+
+
+def test_of_a_lost_machine_every_email_is_in_doubt() -> None:
+    record = a_record(size=6)
+
+    record.take_over(MIXED, LOST, now=NOW.timestamp())
+
+    assert {row.position: row.state for row in record.outcomes} == dict.fromkeys((1, 4), MessageState.UNKNOWN)
+
+
+def test_what_was_claimed_to_be_ended_is_taken_over_untouched() -> None:
+    record = a_record(size=6, for_sending=False)
+
+    record.take_over(MIXED, LOST, now=NOW.timestamp())
+
+    (back,) = record.give_back(NOW)
+    assert (back.positions, back.attempt, back.doubtful) == ("{[0,6)}", 0, False)
+
+
+@given(st.lists(st.sampled_from([*AnswerKind, None]), min_size=10, max_size=10), st.sampled_from(UnknownPolicy))
+def test_every_position_of_the_dead_is_accounted_for_once(
+    kinds: list[AnswerKind | None], policy: UnknownPolicy
+) -> None:
+    record = a_record()
+    record.policy = policy
+    columns = RecipientColumns(recipients(10, channels=[1, 2] * 5))
+    answers = {position: an_answer(position, kind) for position, kind in enumerate(kinds) if kind is not None}
+
+    record.take_over(columns, Trail(answers), now=NOW.timestamp())
+
+    accounted = [row.position for row in record.outcomes] + due_again(record)
+    assert sorted(accounted) == list(range(10))
+
+
+def test_an_attempt_that_ended_nothing_is_kept_and_one_that_never_began_is_not() -> None:
+    record = a_record(attempt=1)
+    kinds = [AnswerKind.RETRY, AnswerKind.UNANSWERED, AnswerKind.NOT_STARTED, AnswerKind.ACCEPTED]
+
+    record.judge(COLUMNS, [an_answer(position, kind, code=429) for position, kind in enumerate(kinds)])
+
+    assert [(row.position, row.attempt, row.kind, row.code) for row in record.attempts] == [
+        (0, 2, "retry", 429),
+        (1, 2, "unanswered", 429),
+    ]
 
 
 def test_positions_that_wait_the_same_wait_together() -> None:
