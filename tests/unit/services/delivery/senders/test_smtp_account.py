@@ -23,6 +23,7 @@ from tests.unit.services.delivery.senders.mail_server import (
     a_sender,
     always,
     an_account,
+    an_email,
     emails,
 )
 
@@ -79,6 +80,21 @@ async def test_mail_goes_through_verified_tls(certificate: Path, security: Secur
 
     assert {answer.kind for answer in answers} == {AnswerKind.ACCEPTED}
     assert len(server.kept) == 50
+
+
+@pytest.mark.parametrize("security", Security)
+async def test_what_is_larger_than_any_buffer_passes_whole(certificate: Path, security: Security) -> None:
+    body = b"Subject: Large\r\n\r\n" + b"0123456789\r\n" * 200_000
+    async with MailServer(
+        announces=OFFERS_TLS, tls=server_side(certificate), implicit=security is Security.IMPLICIT
+    ) as server:
+        account = an_account(server, security=security, ca_certificates=certificate_of(certificate), connections=2)
+        sender = a_sender(server, account=account)
+        answers = await sender.send([an_email(at, body=body) for at in range(4)], may_start=always, journal=Notes())
+        await sender.close()
+
+    assert {answer.kind for answer in answers} == {AnswerKind.ACCEPTED}
+    assert [kept.body == body for kept in server.kept] == [True] * 4
 
 
 @pytest.mark.parametrize("security", [Security.STARTTLS, Security.IMPLICIT])
