@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tools.client import CallFailed, Client
+from tools.providers import add_endpoint, add_mail_account, add_template
 from tools.stack.files import read_json
 from tools.stack.secrets import load_or_create
 from tools.stack.stack import Stack
@@ -44,12 +45,18 @@ async def _made(described: dict[str, Any], operator_key: str) -> dict[str, Any]:
     workspace = await make_workspace(described, operator_key=operator_key, display_name="Sample")
     await add_people(described, workspace, PEOPLE)
     segment = await _segment(described, workspace)
+    mail_account = await add_mail_account(described, workspace)
+    endpoint = await add_endpoint(described, workspace)
+    template = await add_template(described, workspace)
     return {
         "organization": workspace.organization,
         "project": workspace.project,
         "api_key": workspace.api_key,
         "jwt": workspace.jwt,
         "segment": segment,
+        "email_account": last_part(mail_account),
+        "email_template": last_part(template),
+        "http_account": last_part(endpoint),
         "contacts": PEOPLE,
     }
 

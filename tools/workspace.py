@@ -80,8 +80,10 @@ async def add_people(
     stack: Mapping[str, Any], workspace: Workspace, count: int, *, name: str = "person", without_browser: int = 0
 ) -> None:
     """So many contacts with one browser each, and some without; the same name and number is the same contact."""
-    async with Client(stack["sandbox"]) as sandbox:
-        subscriptions = [line async for line in sandbox.lines("POST", "/subscriptions", count=str(count))]
+    subscriptions: list[Json] = []
+    if count:
+        async with Client(stack["sandbox"]) as sandbox:
+            subscriptions = [line async for line in sandbox.lines("POST", "/subscriptions", count=str(count))]
     people = [person(f"{name}-{index}", index, [item]) for index, item in enumerate(subscriptions)]
     people += [person(f"{name}-without-{index}", index, []) for index in range(without_browser)]
     async with grpc.aio.insecure_channel(stack["grpc"]) as channel:
