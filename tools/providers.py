@@ -14,8 +14,8 @@ from tools.workspace import Workspace
 TEMPLATE: Json = {
     "displayName": "Spring sale",
     "subject": "{{ external_id }}, spring sale is live",
-    "html": "<h1>Spring sale</h1>\n<p>Hello {{ external_id }}, with your {{ plan | default('free') }} plan everything is"
-    ' 30% off until Sunday: <a href="https://example.com/sale">have a look</a>.</p>\n',
+    "html": "<h1>Spring sale</h1>\n<p>Hello {{ external_id }}, with your {{ plan | default('free') }} plan everything"
+    ' is 30% off until Sunday: <a href="https://example.com/sale">have a look</a>.</p>\n',
     "text": "Hello {{ external_id }}, with your {{ plan | default('free') }} plan everything is 30% off until Sunday:\n"
     "https://example.com/sale\n",
 }

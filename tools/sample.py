@@ -30,7 +30,9 @@ async def ensure_sample(stack: Stack, *, say: Callable[[str], None]) -> dict[str
 
 
 async def _renewed(described: dict[str, Any], sample: dict[str, Any], operator_key: str) -> dict[str, Any] | None:
-    """The same with a new token; None where the database does not know it."""
+    """The same with a new token; None where the database does not know it, or it is from before there were emails."""
+    if "email_template" not in sample:
+        return None
     try:
         async with Client(described["native"], {"x-api-key": sample["api_key"]}) as native:
             await native.call("GET", f"/v1/projects/{sample['project']}")
