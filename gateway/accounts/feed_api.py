@@ -20,7 +20,7 @@ class ProjectFeedApi(ProjectFeedServiceServicer):
 
     async def GetProjectTenant(self, request: GetProjectTenantRequest, context: Any) -> GetProjectTenantResponse:
         """Answer the project's tenant."""
-        tenant = await self._database.transaction(lambda tx: repository.find_tenant(tx, request.project))
+        tenant = await self._database.read(lambda tx: repository.find_tenant(tx, request.project))
         if tenant is None:
             raise NotFound("PROJECT_NOT_FOUND", "There is no such project.", field="project")
         return GetProjectTenantResponse(tenant=tenant)

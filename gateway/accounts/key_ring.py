@@ -32,7 +32,7 @@ class KeyRing:
         known = self._known.get(key_hash)
         if known and asked_at - known[0] < REMEMBERED_SECONDS:
             return known[1]
-        found = await self._database.transaction(lambda tx: _find(tx, key_hash))
+        found = await self._database.read(lambda tx: _find(tx, key_hash))
         if found is None or found.revoked_at is not None:
             self._known.pop(key_hash, None)
             return None

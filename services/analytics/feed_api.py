@@ -49,7 +49,7 @@ class LedgerFeedApi(LedgerFeedServiceServicer):
     ) -> service.BatchGetCountedRunsResponse:
         """Answer those that are counted."""
         runs = read_runs(request.runs)
-        counted = await self._database.transaction(lambda tx: repository.counted_runs(tx, runs))
+        counted = await self._database.read(lambda tx: repository.counted_runs(tx, runs))
         return service.BatchGetCountedRunsResponse(runs=[RunCounted.FromString(item) for item in counted])
 
     async def StreamCorrectedCounts(

@@ -82,7 +82,7 @@ class AnalyticsApi(AnalyticsServiceServicer):
 
     async def _read(self, asked: Sequence[Asked]) -> dict[bytes, Snapshot]:
         campaigns = [campaign for _, campaign in asked]
-        return await self._database.transaction(lambda tx: repository.read_snapshots(tx, campaigns))
+        return await self._database.read(lambda tx: repository.read_snapshots(tx, campaigns))
 
     async def _adopt(self, caller: Caller, asked: Sequence[Asked]) -> None:
         """Learn of campaigns whose events are still on their way."""

@@ -45,9 +45,10 @@ class Pulls:
 
     async def ask_states(self) -> None:
         """Hear of changes of the campaigns here that have not ended, and of open runs not met."""
-        open_campaigns = list(await self._database.transaction(repository.open_campaigns))
-        for start in range(0, len(open_campaigns), PAGE):
-            request = BatchGetStatesRequest(campaigns=open_campaigns[start : start + PAGE])
+        known = list((await self._database.read(repository.open_campaigns)).items())
+        for start in range(0, len(known), PAGE):
+            campaigns, revisions = zip(*known[start : start + PAGE], strict=True)
+            request = BatchGetStatesRequest(campaigns=campaigns, known_revisions=revisions)
             await self._handle_facts((await self._runs.BatchGetStates(request)).facts)
         facts: list[CampaignLifecycle] = []
         async for answer in self._runs.StreamOpenRuns(StreamOpenRunsRequest(), timeout=STREAM_SECONDS):
@@ -59,10 +60,12 @@ class Pulls:
 
     async def _handle_facts(self, facts: Sequence[CampaignLifecycle]) -> None:
         """Those that tell something new."""
+        if not facts:
+            return
         campaigns = [fact.campaign for fact in facts if fact.HasField("state_changed")]
         runs = [fact.run_started.run for fact in facts if fact.HasField("run_started")]
-        revisions = await self._database.transaction(lambda tx: repository.revisions(tx, campaigns))
-        known = await self._database.transaction(lambda tx: repository.known_runs(tx, runs))
+        revisions = await self._database.read(lambda tx: repository.revisions(tx, campaigns))
+        known = await self._database.read(lambda tx: repository.known_runs(tx, runs))
         for fact in facts:
             if fact.HasField("run_started"):
                 is_new = fact.run_started.run not in known
@@ -73,7 +76,7 @@ class Pulls:
 
     async def ask_ended_runs(self) -> None:
         """Hear of ends, and of every outcome of ended runs whose rows are not what delivery says."""
-        runs = await self._database.transaction(repository.uncounted_runs)
+        runs = await self._database.read(repository.uncounted_runs)
         for start in range(0, len(runs), PAGE):
             request = BatchGetEndedRunsRequest(runs=runs[start : start + PAGE])
             ended = list((await self._outcomes.BatchGetEndedRuns(request)).runs)
@@ -93,7 +96,7 @@ class Pulls:
 
     async def _late(self, ended: Sequence[RunEnded]) -> list[RunEnded]:
         """Those that are still not counted though their last outcome should have come."""
-        waiting = set(await self._database.transaction(repository.uncounted_runs))
+        waiting = set(await self._database.read(repository.uncounted_runs))
         newest = self._clock.now() - ON_ITS_WAY
         return [fact for fact in ended if fact.run in waiting and fact.end_time.ToDatetime(datetime.UTC) < newest]
 

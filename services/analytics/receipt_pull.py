@@ -52,7 +52,7 @@ class ReceiptPull:
         return lacking
 
     async def _count(self, runs: list[bytes]) -> dict[bytes, int]:
-        return await self._database.transaction(lambda tx: receipt_repository.counts(tx, runs))
+        return await self._database.read(lambda tx: receipt_repository.counts(tx, runs))
 
     async def _pull(self, run: bytes) -> None:
         async for answer in self._outcomes.StreamReceipts(StreamReceiptsRequest(run=run), timeout=STREAM_SECONDS):

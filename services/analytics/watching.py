@@ -107,7 +107,7 @@ class Watches:
 
     async def _read(self) -> None:
         campaigns = list(self._slots)
-        found = await self._database.transaction(lambda tx: repository.read_snapshots(tx, campaigns))
+        found = await self._database.read(lambda tx: repository.read_snapshots(tx, campaigns))
         for campaign, snapshot in found.items():
             for slot in self._slots.get(campaign, ()):
                 if slot.newest is None or snapshot.news_after(slot.newest):

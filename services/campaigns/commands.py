@@ -79,7 +79,7 @@ class Commands:
         async def work(tx: Transaction) -> list[Campaign]:
             return await repository.find_wanting(tx, older_than=self._clock.now() - REPEAT_AFTER)
 
-        for campaign in await self._database.transaction(work):
+        for campaign in await self._database.read(work):
             await self._repeat(campaign)
 
     async def let_go(self, campaign: bytes) -> None:
@@ -88,7 +88,7 @@ class Commands:
         async def work(tx: Transaction) -> Campaign | None:
             return await repository.find(tx, tenant=None, campaign=campaign)
 
-        found = await self._database.transaction(work)
+        found = await self._database.read(work)
         if found is not None and found.wanted is State.ACTIVE:
             try:
                 await self._repeat(found)

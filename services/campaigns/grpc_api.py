@@ -21,11 +21,11 @@ from google.protobuf.empty_pb2 import Empty
 from services import names
 from services.campaigns import messages, repository
 from services.campaigns.commands import Commands
-from services.campaigns.domain.campaign import CHANGED, Campaign, Definition, State, Step, check_etag
+from services.campaigns.domain.campaign import CHANGED, Campaign, Definition, Standing, State, Step, check_etag
 from services.campaigns.editing import masked, merged, sent_again
 from services.campaigns.paging import MOST_PER_PAGE, page_token, read_page
 from services.campaigns.readiness import Readiness, Ready
-from services.campaigns.repository import Wanted
+from services.campaigns.repository import Slice, Wanted
 from services.campaigns.retry_messages import retry_from
 from services.campaigns.use_cases import UseCases
 from services.projects import Projects
@@ -37,6 +37,7 @@ from services.runtime.identity import current_caller
 ATTEMPTS = 10
 OPEN_RUNS_AT_ONCE = 10_000
 MOST_RUNS = 10_000  # of one campaign
+NOTHING_KNOWN = -1  # a revision that every other is higher than
 Context = Any
 
 
@@ -130,7 +131,9 @@ class CampaignsApi(CampaignsServiceServicer):
 
     async def GetCampaign(self, request: api.GetCampaignRequest, context: Context) -> pb.Campaign:
         """Answer a campaign."""
-        return messages.campaign_to(await self._get(request.name))
+        project, campaign = names.split(request.name, "projects", "campaigns")
+        assert campaign is not None
+        return await self._use_cases.show(caller=current_caller(), project=project, campaign=campaign)
 
     async def ListCampaigns(self, request: api.ListCampaignsRequest, context: Context) -> api.ListCampaignsResponse:
         """Answer a page, newest first."""
@@ -148,13 +151,13 @@ class CampaignsApi(CampaignsServiceServicer):
             created_before=_instant(request, "created_before"),
             query=request.query,
         )
-        page: dict[str, Any] = {"before": before, "skip": request.skip, "limit": limit + 1}
+        part = Slice(before=before, skip=request.skip, limit=limit + 1)
         if request.skip_total_size:
-            found, total = await self._use_cases.list_page(wanted, **page), 0
+            found, total = await self._use_cases.list_page(wanted, part), 0
         else:
-            found, total = await self._use_cases.list_counted_page(wanted, **page)
+            found, total = await self._use_cases.list_counted_page(wanted, part)
         return api.ListCampaignsResponse(
-            campaigns=[messages.campaign_listed(campaign) for campaign in found[:limit]],
+            campaigns=[messages.listed(campaign.resource) for campaign in found[:limit]],
             next_page_token=page_token(found[limit - 1].id) if len(found) > limit else "",
             total_size=total,
         )
@@ -252,23 +255,22 @@ class RunFeed(RunFeedServiceServicer):
     ) -> AsyncIterator[feed.StreamOpenRunsResponse]:
         """All runs that have not ended, and how their campaigns stand."""
 
-        async def work(tx: Transaction) -> tuple[list[tuple[bytes, bytes, bytes]], list[Campaign]]:
+        async def work(tx: Transaction) -> tuple[list[tuple[bytes, bytes, bytes]], list[Standing]]:
             runs = await repository.open_runs(tx, limit=OPEN_RUNS_AT_ONCE)
-            return runs, await repository.find_many(tx, list({campaign for _, campaign, _ in runs}))
+            return runs, await repository.standings(tx, {campaign: NOTHING_KNOWN for _, campaign, _ in runs})
 
-        runs, campaigns = await self._database.transaction(work)
-        for campaign in campaigns:
-            yield feed.StreamOpenRunsResponse(fact=messages.state_changed(campaign))
+        runs, standings = await self._database.transaction(work)
+        for standing in standings:
+            yield feed.StreamOpenRunsResponse(fact=messages.state_changed(standing))
         for _, _, fact in runs:
             yield feed.StreamOpenRunsResponse(fact=CampaignLifecycle.FromString(fact))
 
     async def BatchGetStates(
         self, request: feed.BatchGetStatesRequest, context: Context
     ) -> feed.BatchGetStatesResponse:
-        """How these campaigns stand."""
+        """How these campaigns stand, unless the caller knows."""
 
-        async def work(tx: Transaction) -> list[Campaign]:
-            return await repository.find_many(tx, list(request.campaigns)[:MOST_PER_PAGE])
-
-        found = await self._database.transaction(work)
-        return feed.BatchGetStatesResponse(facts=[messages.state_changed(campaign) for campaign in found])
+        asked = request.campaigns[:MOST_PER_PAGE]
+        known = dict.fromkeys(asked, NOTHING_KNOWN) | dict(zip(asked, request.known_revisions, strict=False))
+        found = await self._database.read(lambda tx: repository.standings(tx, known))
+        return feed.BatchGetStatesResponse(facts=[messages.state_changed(standing) for standing in found])

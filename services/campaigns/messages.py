@@ -16,12 +16,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services import names
 from services.campaigns.channel_messages import email_from, email_to, http_from, http_to
-from services.campaigns.domain.campaign import Audience, Campaign, Definition
+from services.campaigns.domain.campaign import Audience, Campaign, Definition, Standing, etag_of
 from services.campaigns.domain.content import PushAction, PushContent
 from services.campaigns.domain.email import EmailContent
 from services.campaigns.domain.run import Run
 from services.campaigns.domain.utm import Utm, with_utm
 from services.runtime.errors import Invalid, NotFound
+from services.runtime.instants import write_instant
 
 UTM_FIELDS = ("source", "medium", "campaign", "term", "content")
 
@@ -29,7 +30,7 @@ UTM_FIELDS = ("source", "medium", "campaign", "term", "content")
 def instant(value: datetime.datetime) -> Timestamp:
     """A Timestamp of an aware datetime."""
     stamp = Timestamp()
-    stamp.FromDatetime(value)
+    write_instant(stamp, value)
     return stamp
 
 
@@ -128,7 +129,7 @@ def definition_to(definition: Definition, project: bytes) -> pb.Campaign:
     if definition.immediate:
         message.schedule.immediate = True
     elif definition.start_at is not None:
-        message.schedule.start_time.FromDatetime(definition.start_at)
+        write_instant(message.schedule.start_time, definition.start_at)
     if definition.time_zone:
         message.schedule.time_zone = definition.time_zone
     if definition.utm != Utm():
@@ -138,28 +139,56 @@ def definition_to(definition: Definition, project: bytes) -> pb.Campaign:
 
 def campaign_to(campaign: Campaign) -> pb.Campaign:
     """The whole resource."""
-    message = definition_to(campaign.definition, campaign.project)
-    message.name = names.join(("projects", campaign.project), ("campaigns", campaign.id))
-    message.state = int(campaign.state)  # type: ignore[assignment]
-    message.failure_reason = campaign.failure_reason
-    message.queued_message_count = campaign.queued
-    message.etag = campaign.etag
-    message.create_time.FromDatetime(campaign.created_at)
-    message.update_time.FromDatetime(campaign.updated_at)
-    if campaign.started_at:
-        message.start_time.FromDatetime(campaign.started_at)
-    if campaign.ended_at:
-        message.end_time.FromDatetime(campaign.ended_at)
-    return message
+    return described(
+        definition_to(campaign.definition, campaign.project),
+        project=campaign.project,
+        campaign=campaign.id,
+        state=campaign.state,
+        failure_reason=campaign.failure_reason,
+        queued=campaign.queued,
+        revision=campaign.revision,
+        created_at=campaign.created_at,
+        updated_at=campaign.updated_at,
+        started_at=campaign.started_at,
+        ended_at=campaign.ended_at,
+    )
 
 
-def campaign_listed(campaign: Campaign) -> pb.Campaign:
+def described(
+    definition: pb.Campaign,
+    *,
+    project: bytes,
+    campaign: bytes,
+    state: int,
+    failure_reason: str,
+    queued: int,
+    revision: int,
+    created_at: datetime.datetime,
+    updated_at: datetime.datetime,
+    started_at: datetime.datetime | None,
+    ended_at: datetime.datetime | None,
+) -> pb.Campaign:
+    """The whole resource, made of what its author wrote (`definition` becomes it) and what became of it."""
+    definition.name = names.join(("projects", project), ("campaigns", campaign))
+    definition.state = int(state)  # type: ignore[assignment]
+    definition.failure_reason = failure_reason
+    definition.queued_message_count = queued
+    definition.etag = etag_of(revision)
+    write_instant(definition.create_time, created_at)
+    write_instant(definition.update_time, updated_at)
+    if started_at:
+        write_instant(definition.start_time, started_at)
+    if ended_at:
+        write_instant(definition.end_time, ended_at)
+    return definition
+
+
+def listed(resource: pb.Campaign) -> pb.Campaign:
     """The resource as one of many: without what would make a page of them too large to carry."""
-    message = campaign_to(campaign)
-    if message.HasField("email_content"):
-        message.email_content.ClearField("html")
-        message.email_content.ClearField("text")
-    return message
+    if resource.HasField("email_content"):
+        resource.email_content.ClearField("html")
+        resource.email_content.ClearField("text")
+    return resource
 
 
 def run_to(run: Run, project: bytes) -> pb.Run:
@@ -176,18 +205,18 @@ def run_to(run: Run, project: bytes) -> pb.Run:
     return message
 
 
-def state_changed(campaign: Campaign) -> CampaignLifecycle:
-    """The fact that the campaign is as it is now."""
+def state_changed(standing: Standing) -> CampaignLifecycle:
+    """The fact that the campaign stands so."""
     return CampaignLifecycle(
-        tenant=campaign.tenant,
-        project=campaign.project,
-        campaign=campaign.id,
+        tenant=standing.tenant,
+        project=standing.project,
+        campaign=standing.id,
         state_changed=StateChanged(
-            revision=campaign.revision,
-            state=int(campaign.state),  # type: ignore[arg-type]
-            queued_message_count=campaign.queued,
-            change_time=instant(campaign.updated_at),
-            final=campaign.final,
+            revision=standing.revision,
+            state=int(standing.state),  # type: ignore[arg-type]
+            queued_message_count=standing.queued,
+            change_time=instant(standing.updated_at),
+            final=standing.final,
         ),
     )
 

@@ -6,39 +6,76 @@ Never commits: each function works inside the caller's transaction.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from carillon.campaigns.v1 import campaigns_pb2 as pb
 
-from services.campaigns import messages
-from services.campaigns.domain.campaign import Campaign, State
+from services.campaigns import messages, tables
+from services.campaigns.domain.campaign import Campaign, Standing, State
 from services.campaigns.domain.run import Run, RunState
-from services.campaigns.tables import campaign as campaign_table
-from services.campaigns.tables import run as run_table
 from services.runtime.database import Transaction
 
 
-def _campaign(row: sa.Row[Any]) -> Campaign:
+def _places(count: int) -> str:
+    return ", ".join(f"${number}" for number in range(1, count + 1))
+
+
+COLUMNS = tuple(tables.campaign.c.keys())
+CAMPAIGN = ", ".join(COLUMNS)
+RUN_COLUMNS = tuple(column.name for column in tables.run.c if column is not tables.run.c.fact)
+RUN = ", ".join(RUN_COLUMNS)
+NEWEST = b"\xff" * 13  # behind every id
+
+FIND = f"SELECT {CAMPAIGN} FROM campaign WHERE id = $1"
+OF_TENANT = " AND tenant = $2 AND deleted_at IS NULL"
+SAVE = f"""
+INSERT INTO campaign ({CAMPAIGN}) VALUES ({_places(len(COLUMNS))})
+ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}
+"""
+# Names in lower case by Unicode's rules, whatever locale the database was made with; not LIKE: nothing is special.
+WANTED = """
+    tenant = $1 AND project = $2 AND deleted_at IS NULL
+    AND ($3::int[] IS NULL OR state = ANY($3))
+    AND ($4::timestamptz IS NULL OR created_at >= $4) AND ($5::timestamptz IS NULL OR created_at < $5)
+    AND ($6 = '' OR strpos(lower(display_name COLLATE pg_c_utf8), lower($6::text COLLATE pg_c_utf8)) > 0)
+"""
+PAGE = f"SELECT {CAMPAIGN} FROM campaign WHERE {WANTED} AND id < $7 ORDER BY id DESC OFFSET $8 LIMIT $9"
+# One statement, and so one snapshot: a page that shows what its total does not count would be wrong.
+COUNTED_PAGE = f"""
+SELECT counted.total, page.* FROM (SELECT count(*) AS total FROM campaign WHERE {WANTED}) AS counted
+  LEFT JOIN ({PAGE}) AS page ON true
+ ORDER BY page.id DESC
+"""
+STANDINGS = """
+SELECT c.id, c.tenant, c.project, c.state, c.revision, c.queued, c.updated_at, c.final
+  FROM unnest($1::bytea[], $2::bigint[]) AS known(id, revision) JOIN campaign AS c ON c.id = known.id
+ WHERE c.revision > known.revision
+"""
+ADD_RUN = f"INSERT INTO run ({RUN}, fact) VALUES ({_places(len(RUN_COLUMNS) + 1)})"
+SAVE_RUN = f"UPDATE run SET ({RUN}) = ROW ({_places(len(RUN_COLUMNS))}) WHERE id = $1"
+
+
+def _campaign(row: Mapping[str, Any]) -> Campaign:
     return Campaign(
-        id=row.id,
-        tenant=row.tenant,
-        project=row.project,
-        definition=messages.definition_from(pb.Campaign.FromString(row.definition), row.project),
-        state=State(row.state),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        revision=row.revision,
-        queued=row.queued,
-        epoch=row.epoch,
-        wanted=None if row.wanted is None else State(row.wanted),
-        failure_reason=row.failure_reason,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        final=row.final,
-        deleted_at=row.deleted_at,
+        id=row["id"],
+        tenant=row["tenant"],
+        project=row["project"],
+        definition=messages.definition_from(pb.Campaign.FromString(row["definition"]), row["project"]),
+        state=State(row["state"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        revision=row["revision"],
+        queued=row["queued"],
+        epoch=row["epoch"],
+        wanted=None if row["wanted"] is None else State(row["wanted"]),
+        failure_reason=row["failure_reason"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        final=row["final"],
+        deleted_at=row["deleted_at"],
     )
 
 
@@ -49,7 +86,7 @@ def _values(campaign: Campaign) -> dict[str, Any]:
         "project": campaign.project,
         "display_name": campaign.definition.display_name,
         "definition": messages.definition_to(campaign.definition, campaign.project).SerializeToString(),
-        "labels": dict(campaign.definition.labels),
+        "labels": json.dumps(dict(campaign.definition.labels)),
         "state": int(campaign.state),
         "failure_reason": campaign.failure_reason,
         "revision": campaign.revision,
@@ -66,14 +103,10 @@ def _values(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-async def add(tx: Transaction, campaign: Campaign) -> None:
-    """Store a new campaign."""
-    await tx.execute(sa.insert(campaign_table).values(_values(campaign)))
-
-
 async def save(tx: Transaction, campaign: Campaign) -> None:
-    """Store a campaign that was read for update."""
-    await tx.execute(sa.update(campaign_table).where(campaign_table.c.id == campaign.id).values(_values(campaign)))
+    """Store a new campaign, or one that was read for update."""
+    values = _values(campaign)
+    await tx.raw.execute(SAVE, *(values[column] for column in COLUMNS))
 
 
 async def find(tx: Transaction, *, tenant: bytes | None, campaign: bytes, lock: bool = False) -> Campaign | None:
@@ -81,13 +114,41 @@ async def find(tx: Transaction, *, tenant: bytes | None, campaign: bytes, lock: 
 
     With `lock`, nobody else changes it meanwhile.
     """
-    statement = sa.select(campaign_table).where(campaign_table.c.id == campaign)
-    if tenant is not None:
-        statement = statement.where(campaign_table.c.tenant == tenant, campaign_table.c.deleted_at.is_(None))
-    if lock:
-        statement = statement.with_for_update()
-    row = (await tx.execute(statement)).one_or_none()
+    query, values = (FIND, [campaign]) if tenant is None else (FIND + OF_TENANT, [campaign, tenant])
+    row = await tx.raw.fetchrow(query + " FOR UPDATE" if lock else query, *values)
     return None if row is None else _campaign(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A campaign as it is shown, for whoever only looks at it."""
+
+    id: bytes
+    project: bytes
+    resource: pb.Campaign
+
+
+def _shown(row: Mapping[str, Any]) -> Shown:
+    resource = messages.described(
+        pb.Campaign.FromString(row["definition"]),
+        project=row["project"],
+        campaign=row["id"],
+        state=row["state"],
+        failure_reason=row["failure_reason"],
+        queued=row["queued"],
+        revision=row["revision"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+    )
+    return Shown(row["id"], row["project"], resource)
+
+
+async def show(tx: Transaction, *, tenant: bytes, campaign: bytes) -> Shown | None:
+    """The tenant's campaign, unless it is deleted."""
+    row = await tx.raw.fetchrow(FIND + OF_TENANT, campaign, tenant)
+    return None if row is None else _shown(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,128 +162,88 @@ class Wanted:
     created_before: datetime.datetime | None = None
     query: str = ""
 
-    def conditions(self) -> list[sa.ColumnElement[bool]]:
-        """As SQL."""
-        table = campaign_table.c
-        conditions = [table.tenant == self.tenant, table.project == self.project, table.deleted_at.is_(None)]
-        if self.states:
-            conditions.append(table.state.in_(self.states))
-        if self.created_from is not None:
-            conditions.append(table.created_at >= self.created_from)
-        if self.created_before is not None:
-            conditions.append(table.created_at < self.created_before)
-        if self.query:  # not LIKE: nothing in it is special
-            conditions.append(sa.func.strpos(_folded(table.display_name), _folded(sa.literal(self.query))) > 0)
-        return conditions
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which of the wanted campaigns, newest first: those older than `before`, without the first `skip`."""
+
+    before: bytes | None
+    skip: int
+    limit: int
 
 
-def _folded(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """In lower case by Unicode's rules, whatever locale the database was made with."""
-    return sa.func.lower(sa.collate(text, "pg_c_utf8"))
+async def list_page(tx: Transaction, wanted: Wanted, part: Slice) -> list[Shown]:
+    """Campaigns, newest first."""
+    return [_shown(row) for row in await tx.raw.fetch(PAGE, *_asked(wanted, part))]
 
 
-async def list_page(tx: Transaction, wanted: Wanted, *, before: bytes | None, skip: int, limit: int) -> list[Campaign]:
-    """Campaigns, newest first, older than `before`, without the first `skip`."""
-    statement = sa.select(campaign_table).where(*wanted.conditions())
-    if before is not None:
-        statement = statement.where(campaign_table.c.id < before)
-    rows = await tx.execute(statement.order_by(campaign_table.c.id.desc()).offset(skip).limit(limit))
-    return [_campaign(row) for row in rows]
+async def list_counted_page(tx: Transaction, wanted: Wanted, part: Slice) -> tuple[list[Shown], int]:
+    """Campaigns, newest first, and how many are wanted in all."""
+    rows = await tx.raw.fetch(COUNTED_PAGE, *_asked(wanted, part))
+    return [_shown(row) for row in rows if row["id"] is not None], rows[0]["total"]
 
 
-async def count(tx: Transaction, wanted: Wanted) -> int:
-    """How many there are."""
-    statement = sa.select(sa.func.count()).select_from(campaign_table).where(*wanted.conditions())
-    return int((await tx.execute(statement)).scalar_one())
+def _asked(wanted: Wanted, part: Slice) -> tuple[Any, ...]:
+    return (
+        wanted.tenant,
+        wanted.project,
+        list(wanted.states) or None,
+        wanted.created_from,
+        wanted.created_before,
+        wanted.query,
+        part.before or NEWEST,
+        part.skip,
+        part.limit,
+    )
 
 
-async def find_many(tx: Transaction, campaigns: Sequence[bytes]) -> list[Campaign]:
-    """Those of these campaigns that exist, of any tenant."""
-    rows = await tx.execute(sa.select(campaign_table).where(campaign_table.c.id.in_(campaigns)))
-    return [_campaign(row) for row in rows]
+async def standings(tx: Transaction, known: Mapping[bytes, int]) -> list[Standing]:
+    """Those of these campaigns that exist, of any tenant, and whose revision is higher than the one that is known."""
+    rows = await tx.raw.fetch(STANDINGS, list(known), list(known.values()))
+    return [Standing(**{**row, "state": State(row["state"])}) for row in rows]
 
 
 async def lock_due(tx: Transaction, *, now: datetime.datetime, limit: int) -> list[Campaign]:
     """Scheduled campaigns whose time has come and that no other process is starting."""
-    table = campaign_table.c
-    rows = await tx.execute(
-        sa.select(campaign_table)
-        .where(table.state == int(State.SCHEDULED), table.start_at <= now)
-        .order_by(table.start_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [_campaign(row) for row in rows]
+    due = f"state = {State.SCHEDULED:d} AND start_at <= $1 ORDER BY start_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+    return [_campaign(row) for row in await tx.raw.fetch(f"SELECT {CAMPAIGN} FROM campaign WHERE {due}", now, limit)]
 
 
 async def next_start(tx: Transaction) -> datetime.datetime | None:
     """When the next scheduled campaign starts."""
-    table = campaign_table.c
-    return (
-        await tx.execute(sa.select(sa.func.min(table.start_at)).where(table.state == int(State.SCHEDULED)))
-    ).scalar()
+    query = f"SELECT min(start_at) FROM campaign WHERE state = {State.SCHEDULED:d}"
+    instant: datetime.datetime | None = await tx.raw.fetchval(query)
+    return instant
 
 
 async def find_wanting(tx: Transaction, *, older_than: datetime.datetime) -> list[Campaign]:
     """Campaigns whose last command to delivery has no known answer."""
-    table = campaign_table.c
-    rows = await tx.execute(
-        sa.select(campaign_table).where(table.wanted.is_not(None), table.updated_at < older_than).limit(100)
-    )
-    return [_campaign(row) for row in rows]
+    unanswered = "wanted IS NOT NULL AND updated_at < $1 LIMIT 100"
+    return [
+        _campaign(row) for row in await tx.raw.fetch(f"SELECT {CAMPAIGN} FROM campaign WHERE {unanswered}", older_than)
+    ]
 
 
-def _run(row: sa.Row[Any]) -> Run:
-    return Run(
-        id=row.id,
-        tenant=row.tenant,
-        campaign=row.campaign,
-        state=RunState(row.state),
-        message_count=row.message_count,
-        contact_count=row.contact_count,
-        queued=row.queued,
-        failure_reason=row.failure_reason,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        correction=row.correction,
-    )
-
-
-def _run_values(run: Run) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "tenant": run.tenant,
-        "campaign": run.campaign,
-        "state": int(run.state),
-        "failure_reason": run.failure_reason,
-        "message_count": run.message_count,
-        "contact_count": run.contact_count,
-        "queued": run.queued,
-        "started_at": run.started_at,
-        "ended_at": run.ended_at,
-        "correction": run.correction,
-    }
+def _run(row: Mapping[str, Any]) -> Run:
+    return Run(**{**row, "state": RunState(row["state"])})
 
 
 async def add_run(tx: Transaction, run: Run, *, fact: bytes) -> None:
     """Store a new run with the fact that announces it."""
-    await tx.execute(sa.insert(run_table).values(_run_values(run) | {"fact": fact}))
+    await tx.raw.execute(ADD_RUN, *(getattr(run, column) for column in RUN_COLUMNS), fact)
 
 
 async def save_run(tx: Transaction, run: Run) -> None:
     """Store a changed run."""
-    await tx.execute(sa.update(run_table).where(run_table.c.id == run.id).values(_run_values(run)))
+    await tx.raw.execute(SAVE_RUN, *(getattr(run, column) for column in RUN_COLUMNS))
 
 
 async def runs_of(
     tx: Transaction, *, tenant: bytes, campaign: bytes, before: bytes | None = None, limit: int | None = None
 ) -> list[Run]:
     """The campaign's runs, newest first, older than `before`."""
-    table = run_table.c
-    statement = sa.select(run_table).where(table.tenant == tenant, table.campaign == campaign)
-    if before is not None:
-        statement = statement.where(table.id < before)
-    return [_run(row) for row in await tx.execute(statement.order_by(table.id.desc()).limit(limit))]
+    query = f"SELECT {RUN} FROM run WHERE tenant = $1 AND campaign = $2 AND id < $3 ORDER BY id DESC LIMIT $4"
+    return [_run(row) for row in await tx.raw.fetch(query, tenant, campaign, before or NEWEST, limit)]
 
 
 async def first_fact(tx: Transaction, *, tenant: bytes, campaign: bytes) -> bytes:
@@ -235,11 +256,6 @@ async def first_fact(tx: Transaction, *, tenant: bytes, campaign: bytes) -> byte
 
 async def open_runs(tx: Transaction, *, limit: int) -> list[tuple[bytes, bytes, bytes]]:
     """(run, campaign, announcing fact) of runs that have not ended, oldest first, of all tenants."""
-    table = run_table.c
-    rows = await tx.execute(
-        sa.select(table.id, table.campaign, table.fact)
-        .where(table.state.in_([int(RunState.PREPARING), int(RunState.SENDING)]))
-        .order_by(table.id)
-        .limit(limit)
-    )
-    return [(row.id, row.campaign, row.fact) for row in rows]
+    is_open = f"state IN ({RunState.PREPARING:d}, {RunState.SENDING:d})"
+    rows = await tx.raw.fetch(f"SELECT id, campaign, fact FROM run WHERE {is_open} ORDER BY id LIMIT $1", limit)
+    return [(row["id"], row["campaign"], row["fact"]) for row in rows]

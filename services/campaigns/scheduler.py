@@ -82,7 +82,7 @@ class Scheduler:
             except Exception:  # whatever is wrong with this one, the others start on time
                 log.exception("a scheduled campaign could not be started", campaign=campaign.id.hex())
                 failed = True
-        pause = await self._database.transaction(upcoming)
+        pause = await self._database.read(upcoming)
         return AFTER_A_DEFECT if failed else pause
 
     async def _start_one(self, campaign: Campaign) -> None:

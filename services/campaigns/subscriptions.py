@@ -71,7 +71,7 @@ class Reactions:
         async def open_runs(tx: Transaction) -> list[bytes]:
             return [run for run, _, _ in await repository.open_runs(tx, limit=PULLED_AT_ONCE)]
 
-        runs = await self._database.transaction(open_runs)
+        runs = await self._database.read(open_runs)
         if not runs:
             return
         answer = await self._ledger.BatchGetCountedRuns(BatchGetCountedRunsRequest(runs=runs))

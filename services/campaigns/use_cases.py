@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import replace
+from typing import TypeVar
 
 from carillon.campaigns.v1 import campaigns_pb2 as pb
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RetryOf
@@ -16,7 +17,7 @@ from services.campaigns import messages, repository
 from services.campaigns.domain.campaign import Campaign, Definition, State, Step, changed, check_etag
 from services.campaigns.domain.run import Run, RunState
 from services.campaigns.readiness import Ready
-from services.campaigns.repository import Wanted
+from services.campaigns.repository import Shown, Slice, Wanted
 from services.runtime import ids, outbox
 from services.runtime.clock import Clock
 from services.runtime.database import Database, Transaction
@@ -25,6 +26,7 @@ from services.runtime.idempotency import Idempotency
 from services.runtime.identity import Caller
 
 SCHEDULE_CHANNEL = "schedule"
+Found = TypeVar("Found", Campaign, Shown)
 
 
 async def announce(tx: Transaction, campaign: Campaign) -> None:
@@ -33,7 +35,7 @@ async def announce(tx: Transaction, campaign: Campaign) -> None:
         tx,
         topic=topics.CAMPAIGN_LIFECYCLE.name,
         key=campaign.tenant + campaign.id,
-        event=messages.state_changed(campaign),
+        event=messages.state_changed(campaign.standing),
     )
 
 
@@ -74,7 +76,6 @@ class UseCases:
         )
 
         async def work(tx: Transaction) -> pb.Campaign:
-            await repository.add(tx, campaign)
             await self._set_going(tx, campaign, ready)
             return messages.campaign_to(campaign)
 
@@ -131,26 +132,21 @@ class UseCases:
         async def work(tx: Transaction) -> Campaign:
             return await self._own(tx, caller, project, campaign, lock=False)
 
-        return await self._database.transaction(work)
+        return await self._database.read(work)
 
-    async def list_page(self, wanted: Wanted, *, before: bytes | None, skip: int, limit: int) -> list[Campaign]:
+    async def show(self, *, caller: Caller, project: bytes | None, campaign: bytes) -> pb.Campaign:
+        """The same for whoever only looks at it."""
+        tenant = caller.tenant()
+        found = await self._database.read(lambda tx: repository.show(tx, tenant=tenant, campaign=campaign))
+        return _permitted(found, caller, project).resource
+
+    async def list_page(self, wanted: Wanted, part: Slice) -> list[Shown]:
         """Campaigns, newest first."""
-        return await self._database.transaction(
-            lambda tx: repository.list_page(tx, wanted, before=before, skip=skip, limit=limit)
-        )
+        return await self._database.read(lambda tx: repository.list_page(tx, wanted, part))
 
-    async def list_counted_page(
-        self, wanted: Wanted, *, before: bytes | None, skip: int, limit: int
-    ) -> tuple[list[Campaign], int]:
+    async def list_counted_page(self, wanted: Wanted, part: Slice) -> tuple[list[Shown], int]:
         """Campaigns, newest first, and how many there are in all."""
-
-        async def work(tx: Transaction) -> tuple[list[Campaign], int]:
-            # One snapshot for both: a page that shows what its total does not count is wrong.
-            await tx.raw.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            page = await repository.list_page(tx, wanted, before=before, skip=skip, limit=limit)
-            return page, await repository.count(tx, wanted)
-
-        return await self._database.transaction(work)
+        return await self._database.read(lambda tx: repository.list_counted_page(tx, wanted, part))
 
     async def list_runs(
         self, *, caller: Caller, project: bytes | None, campaign: bytes, before: bytes | None, limit: int
@@ -280,6 +276,11 @@ class UseCases:
         self, tx: Transaction, caller: Caller, project: bytes | None, campaign: bytes, *, lock: bool
     ) -> Campaign:
         found = await repository.find(tx, tenant=caller.tenant(), campaign=campaign, lock=lock)
-        if found is None or project not in (None, found.project) or not caller.may_use(found.project):
-            raise not_found()
-        return found
+        return _permitted(found, caller, project)
+
+
+def _permitted(found: Found | None, caller: Caller, project: bytes | None) -> Found:
+    """What was found, if it is in `project`, where None in any, and the caller may use that."""
+    if found is None or project not in (None, found.project) or not caller.may_use(found.project):
+        raise not_found()
+    return found

@@ -126,7 +126,7 @@ class Authorisations:
 
         try:
             async with asyncio.timeout(GOOD_FOR):
-                version, suppressed = await self._database.transaction(work)
+                version, suppressed = await self._database.read(work)
         except (Unavailable, TimeoutError) as error:
             log.warning("the authorisation was not renewed", run=run.hex(), problem=repr(error))
             return  # it runs out by itself

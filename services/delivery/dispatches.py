@@ -135,7 +135,7 @@ class Dispatches:
         async def read(tx: Transaction) -> RunRow | None:
             return await run_repository.find_run(tx, run)
 
-        row = await self._database.transaction(read)
+        row = await self._database.read(read)
         assert row is not None, "a claim joins its run"
         started = CampaignLifecycle.FromString(row.fact).run_started
         return Dispatch(

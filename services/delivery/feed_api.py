@@ -35,7 +35,7 @@ class OutcomeFeed(OutcomeFeedServiceServicer):
         self, request: feed.BatchGetEndedRunsRequest, context: Context
     ) -> feed.BatchGetEndedRunsResponse:
         """Those that have ended."""
-        facts = await self._database.transaction(lambda tx: run_repository.ended_facts(tx, request.runs))
+        facts = await self._database.read(lambda tx: run_repository.ended_facts(tx, request.runs))
         return feed.BatchGetEndedRunsResponse(runs=[RunEnded.FromString(fact) for fact in facts])
 
     async def StreamCorrectedEnds(
@@ -59,10 +59,10 @@ class OutcomeFeed(OutcomeFeedServiceServicer):
         self, request: feed.StreamOutcomesRequest, context: Context
     ) -> AsyncIterator[feed.StreamOutcomesResponse]:
         """All final messages of a run, chunk by chunk."""
-        run = await self._database.transaction(lambda tx: run_repository.find_run(tx, request.run))
+        run = await self._database.read(lambda tx: run_repository.find_run(tx, request.run))
         batch, position = -1, -1
         while run is not None:
-            rows = await self._database.transaction(
+            rows = await self._database.read(
                 partial(
                     claim_repository.outcomes_after,
                     run=request.run,
@@ -82,9 +82,9 @@ class OutcomeFeed(OutcomeFeedServiceServicer):
     ) -> AsyncIterator[feed.StreamReceiptCountsResponse]:
         """The runs that got a receipt since, page by page."""
         since, after = request.change_time.ToDatetime(datetime.UTC), b""
-        read_at = await self._database.transaction(receipt_repository.read_clock)
+        read_at = await self._database.read(receipt_repository.read_clock)
         while True:
-            page = await self._database.transaction(
+            page = await self._database.read(
                 partial(receipt_repository.counts, since=since, after=after, limit=STREAMED_AT_ONCE)
             )
             answer = feed.StreamReceiptCountsResponse(runs=[run for run, _ in page], counts=[n for _, n in page])
@@ -98,10 +98,10 @@ class OutcomeFeed(OutcomeFeedServiceServicer):
         self, request: feed.StreamReceiptsRequest, context: Context
     ) -> AsyncIterator[feed.StreamReceiptsResponse]:
         """All receipts of a run."""
-        run = await self._database.transaction(lambda tx: run_repository.find_run(tx, request.run))
+        run = await self._database.read(lambda tx: run_repository.find_run(tx, request.run))
         batch, position, kind = -1, -1, -1
         while run is not None:
-            rows = await self._database.transaction(
+            rows = await self._database.read(
                 partial(
                     receipt_repository.receipts_after,
                     run=run.id,

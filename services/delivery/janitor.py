@@ -120,16 +120,16 @@ class Janitor:
         await self._take_over_the_dead()
         await self._release_the_forgotten()
         await self._remove_old_journals()
-        for run, cancelled in await self._database.transaction(run_repository.runs_to_sweep):
+        for run, cancelled in await self._database.read(run_repository.runs_to_sweep):
             await _by_itself(run, self._sweep(run, cancelled=cancelled))
-        for run in await self._database.transaction(run_repository.runs_at_rest):
+        for run in await self._database.read(run_repository.runs_at_rest):
             await _by_itself(run, self._completion.attempt(run))
 
     async def _take_over_the_dead(self) -> None:
         async def others(tx: Transaction) -> list[tuple[str, bool]]:
             return await claim_repository.owners_of_claims(tx, other_than=str(self._owners.me))
 
-        held = await self._database.transaction(others)
+        held = await self._database.read(others)
         now = self._clock.boot_seconds()
         self._over = {name: self._over.get(name, now) for name, lease_over in held if lease_over}
         for name, _ in held:
@@ -139,7 +139,7 @@ class Janitor:
                 await self._take_over(owner)
 
     async def _take_over(self, owner: Owner) -> None:
-        claims = await self._database.transaction(lambda tx: claim_repository.claims_of(tx, str(owner)))
+        claims = await self._database.read(lambda tx: claim_repository.claims_of(tx, str(owner)))
         for claim in claims:
             await _by_itself(claim, self._take_over_claim(owner, claim))
         metrics.CLAIMS_TAKEN.inc(len(claims))
@@ -166,7 +166,7 @@ class Janitor:
 
     async def _release_the_forgotten(self) -> None:
         """A claim of mine that I do not know had its COMMIT's answer lost; seen for a while, nobody will begin it."""
-        held = await self._database.transaction(lambda tx: claim_repository.claims_of(tx, str(self._owners.me)))
+        held = await self._database.read(lambda tx: claim_repository.claims_of(tx, str(self._owners.me)))
         now = self._clock.boot_seconds()
         self._unknown = {claim: self._unknown.get(claim, now) for claim in set(held) - self._worker.claims}
         if self._worker.claiming_since is not None:  # what was claimed since then may be answered yet

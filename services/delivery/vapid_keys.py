@@ -41,7 +41,7 @@ class VapidKeys:
             )
             return None if row is None else (row["public_key"], row["sealed_private_key"])
 
-        return await self._database.transaction(read) or await self._make(tenant, project)
+        return await self._database.read(read) or await self._make(tenant, project)
 
     async def _make(self, tenant: bytes, project: bytes) -> tuple[bytes, bytes]:
         key = ec.generate_private_key(ec.SECP256R1())

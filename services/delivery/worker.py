@@ -130,9 +130,9 @@ class Worker:
         """Take claims until enough are in hand or nothing is due; answers how long to sleep unless woken."""
         while self._load() + self._lightest <= FULL and not self._stopping:
             if not self._runs:
-                self._runs.extend(await self._database.transaction(run_repository.sendable_runs))
+                self._runs.extend(await self._database.read(run_repository.sendable_runs))
             if not self._runs:
-                pause = await self._database.transaction(run_repository.seconds_to_next_due)
+                pause = await self._database.read(run_repository.seconds_to_next_due)
                 return LONGEST_SLEEP if pause is None else min(max(pause, 0.01), LONGEST_SLEEP)
             if self._load() + self._pace(self._runs[0]).weight > FULL:
                 break
@@ -234,7 +234,7 @@ class Worker:
                 reasons |= await sent_after_all(tx, dispatch.run, recipients, claim.positions)
             return known, reasons
 
-        known, reasons = await self._database.transaction(work)
+        known, reasons = await self._database.read(work)
         record.outcomes.extend(known.values())
         reasons = {position: reason for position, reason in reasons.items() if position not in known}
         for position, reason in reasons.items():

@@ -153,7 +153,7 @@ class Idempotency:
         )
 
     async def _find(self, once: Once) -> bytes | None:
-        return await self._database.transaction(lambda tx: self._read(tx, once))
+        return await self._database.read(lambda tx: self._read(tx, once))
 
     async def _keep(self, once: Once, answer: bytes) -> bytes:
         """Keep the answer to what has been done already; the kept one where another was quicker."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import time
 
@@ -22,6 +23,7 @@ def new_ids(count: int) -> list[bytes]:
     return [(first + index).to_bytes(SIZE) for index in range(count)]
 
 
+@functools.lru_cache(maxsize=4096)
 def spell(prefix: str, value: bytes) -> str:
     """`cmp_01HX…`; the digits sort as the bytes do."""
     number = int.from_bytes(value)

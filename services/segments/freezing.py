@@ -81,7 +81,7 @@ class Freezer:
         while True:
             self._wake.clear()
             try:
-                self._begin(await self._database.transaction(audiences.resolving))
+                self._begin(await self._database.read(audiences.resolving))
             except Unavailable as error:
                 log.warning("audiences wait", problem=error.message)
             try:

@@ -40,7 +40,7 @@ class Pulls:
 
     async def _handle(self, facts: list[CampaignLifecycle]) -> None:
         runs = [fact.run_started.run for fact in facts if fact.HasField("run_started")]
-        known = await self._database.transaction(lambda tx: audiences.known_runs(tx, runs))
+        known = await self._database.read(lambda tx: audiences.known_runs(tx, runs))
         for fact in facts:
             if fact.run_started.run not in known:
                 await self._handle_one(fact)
@@ -53,7 +53,7 @@ class Pulls:
 
     async def forget(self) -> None:
         """Hear of ends that were missed; drop who was in audiences of campaigns that ended a week ago."""
-        campaigns = await self._database.transaction(audiences.unended_campaigns)
+        campaigns = await self._database.read(audiences.unended_campaigns)
         for start in range(0, len(campaigns), PAGE):
             request = BatchGetStatesRequest(campaigns=campaigns[start : start + PAGE])
             for fact in (await self._runs.BatchGetStates(request)).facts:

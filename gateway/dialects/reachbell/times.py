@@ -26,7 +26,8 @@ def spell(instant: datetime.datetime) -> str:
 
 def spell_stamp(stamp: Timestamp) -> str:
     """The same of a Timestamp."""
-    return spell(stamp.ToDatetime(tzinfo=datetime.UTC))
+    second = datetime.datetime.fromtimestamp(stamp.seconds, datetime.UTC).isoformat()[: len("2026-06-15T14:00:00")]
+    return f"{second}.{stamp.nanos // 1_000_000:03}Z"
 
 
 def schedule_from(schedule: pb.Schedule) -> tuple[core.Schedule, Mapping[str, str]]:

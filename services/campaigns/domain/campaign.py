@@ -164,6 +164,20 @@ class Definition:
         return self.immediate or (self.start_at is not None and self.start_at <= now)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What others are told of a campaign; of two, the one with the higher revision is the truth."""
+
+    id: bytes
+    tenant: bytes
+    project: bytes
+    state: State
+    revision: int
+    queued: int
+    updated_at: datetime.datetime
+    final: bool
+
+
 @dataclass(slots=True)
 class Campaign:
     """One campaign. `queued` is what it is to send; `epoch` numbers the commands that delivery was given."""
@@ -223,9 +237,23 @@ class Campaign:
         return self.epoch
 
     @property
+    def standing(self) -> Standing:
+        """How it stands now."""
+        return Standing(
+            id=self.id,
+            tenant=self.tenant,
+            project=self.project,
+            state=self.state,
+            revision=self.revision,
+            queued=self.queued,
+            updated_at=self.updated_at,
+            final=self.final,
+        )
+
+    @property
     def etag(self) -> str:
         """Changes with every change."""
-        return f'"{self.revision}"'
+        return etag_of(self.revision)
 
 
 _VERBS = {
@@ -242,6 +270,11 @@ _VERBS = {
     Step.RESEND: "RESENDABLE",
     Step.RETRY: "RETRYABLE",
 }
+
+
+def etag_of(revision: int) -> str:
+    """The etag of a campaign's revision."""
+    return f'"{revision}"'
 
 
 def check_etag(campaign: Campaign, etag: str) -> None:

@@ -47,6 +47,9 @@ class Here:
     async def transaction(self, work: Any) -> Any:
         return await work(self)
 
+    async def read(self, work: Any) -> Any:
+        return await work(self)
+
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> Here:

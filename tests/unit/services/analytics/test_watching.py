@@ -38,7 +38,7 @@ class FakeDatabase:
         self.snapshot = ACTIVE
         self.reads = 0
 
-    async def transaction(self, _: Any) -> dict[bytes, Snapshot]:
+    async def read(self, _: Any) -> dict[bytes, Snapshot]:
         self.reads += 1
         return {self.snapshot.campaign: self.snapshot}
 
