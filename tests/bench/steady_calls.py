@@ -48,6 +48,7 @@ async def measure(described: Mapping[str, Any], workspace: Workspace) -> Steady:
         steady = _Loop(client, workspace, path)
         await steady.run()
         after = await client.call("GET", path)
+    await _end(described, workspace, background["id"])
     return Steady(steady.seconds, steady.failed, before["stats"]["sent"], after["stats"]["sent"])
 
 
@@ -56,6 +57,15 @@ async def _sending(client: Client, path: str) -> Json:
     while not (shown := await client.call("GET", path))["stats"]["sent"]:
         await asyncio.sleep(0.1)
     return shown
+
+
+async def _end(described: Mapping[str, Any], workspace: Workspace, campaign: str) -> None:
+    """Cancel it, and wait until every book is closed: whatever is measured next finds the stack at rest."""
+    name = f"/v1/projects/{workspace.project}/campaigns/{campaign}"
+    async with Client(described["native"], workspace.key_header) as native:
+        await native.call("POST", f"{name}:cancel", {})
+        while not (await native.call("GET", f"{name}:reconcile"))["balanced"]:
+            await asyncio.sleep(0.5)
 
 
 class _Loop:
