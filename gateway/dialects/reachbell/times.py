@@ -6,6 +6,7 @@ Never knows what time it is: whether an instant is past, the core says.
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Mapping
 
 from carillon.campaigns.v1 import campaigns_pb2 as core
@@ -26,8 +27,12 @@ def spell(instant: datetime.datetime) -> str:
 
 def spell_stamp(stamp: Timestamp) -> str:
     """The same of a Timestamp."""
-    second = datetime.datetime.fromtimestamp(stamp.seconds, datetime.UTC).isoformat()[: len("2026-06-15T14:00:00")]
-    return f"{second}.{stamp.nanos // 1_000_000:03}Z"
+    return _spell(stamp.seconds, stamp.nanos // 1_000_000)
+
+
+@functools.lru_cache(maxsize=4096)  # every list shows the newest campaigns again
+def _spell(seconds: int, milliseconds: int) -> str:
+    return spell(datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(microsecond=milliseconds * 1000))
 
 
 def schedule_from(schedule: pb.Schedule) -> tuple[core.Schedule, Mapping[str, str]]:

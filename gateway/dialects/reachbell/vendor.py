@@ -5,6 +5,7 @@ Never trusts it: whoever calls the native API may write anything there.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -27,6 +28,7 @@ def fields_with(kept: Mapping[str, str], *, beside: str = "") -> str:
     return json.dumps({**_all_of(beside), KEY: kept}, sort_keys=True)
 
 
+@functools.lru_cache(maxsize=256)  # most campaigns have the same: nothing
 def _all_of(text: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text or "{}")

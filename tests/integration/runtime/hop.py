@@ -12,7 +12,7 @@ from functools import partial
 from google.protobuf.wrappers_pb2 import StringValue
 
 from services.runtime import outbox
-from services.runtime.consumer import Consumer, Subscription
+from services.runtime.consumer import Consumer, Subscription, everything
 from services.runtime.database import Database, Transaction
 from services.runtime.notifications import Notifications
 from services.runtime.relay import Relay
@@ -91,7 +91,13 @@ class Hop:
         self._running.append(relay)
         return relay
 
-    async def start_consumer(self, handle: Handler = take_effect, *, topics: Sequence[str] = ()) -> Consumer:
+    async def start_consumer(
+        self,
+        handle: Handler = take_effect,
+        *,
+        topics: Sequence[str] = (),
+        concerns: Callable[[StringValue], bool] = everything,
+    ) -> Consumer:
         """Begin reading; stopped with the hop."""
         made = asyncio.Event()
         made.set()
@@ -99,7 +105,7 @@ class Hop:
             database=self.consumer,
             kafka=self.kafka,
             group=self.group,
-            subscriptions=[Subscription(topic, StringValue, handle) for topic in topics or [self.topic.name]],
+            subscriptions=[Subscription(topic, StringValue, handle, concerns) for topic in topics or [self.topic.name]],
             topics_made=made,
         )
         await consumer.start()
@@ -114,6 +120,10 @@ class Hop:
     async def waiting(self) -> int:
         """Events that are still in the outbox."""
         return int(await self.producer.transaction(lambda tx: tx.raw.fetchval("SELECT count(*) FROM outbox")))
+
+    async def seen(self) -> int:
+        """Events that the consumer's inbox knows."""
+        return int(await self.consumer.read(lambda tx: tx.raw.fetchval("SELECT count(*) FROM inbox")))
 
     async def parked(self) -> list[tuple[str, bytes, str]]:
         """(topic, payload, problem) of what was parked, in order."""

@@ -172,6 +172,22 @@ async def test_a_connection_that_is_lost_is_unavailable_and_the_next_one_works(
     assert in_use(behind_the_wire) == 0
 
 
+async def test_a_connection_that_ended_while_nobody_used_it_is_replaced_unnoticed(
+    database: Database, connect: Callable[..., Database]
+) -> None:
+    async def process(tx: Transaction) -> int:
+        return int(await tx.raw.fetchval("SELECT pg_backend_pid()"))
+
+    used = connect(ROLE, pool_size=1)
+    ended = await used.read(process)
+
+    await database.read(lambda tx: tx.raw.fetchval("SELECT pg_terminate_backend($1, 1000)", ended))
+    await asyncio.sleep(0)
+
+    assert await used.read(process) != ended
+    assert await used.transaction(process) != ended
+
+
 async def test_a_lost_answer_to_commit_is_unavailable_and_is_not_tried_again_by_itself(
     database: Database, behind_the_wire: Database, wire: Wire
 ) -> None:

@@ -222,6 +222,17 @@ async def test_a_part_that_was_down_for_long_uses_up_none_of_the_tries(
     assert await hop.parked() == []
 
 
+async def test_a_record_that_is_nothing_to_the_service_leaves_no_trace_but_its_offset(hop: Hop) -> None:
+    await hop.start_relay()
+    await hop.start_consumer(concerns=lambda event: event.value != "other")
+    await hop.publish("ours", "other", "other")
+
+    await eventually(lambda: committed(hop.kafka, hop.group, hop.topic.name), lambda offset: offset == 3)
+
+    assert await hop.effects() == ["ours"]
+    assert await hop.seen() == 1
+
+
 async def test_an_offset_is_committed_only_after_its_effect(hop: Hop) -> None:
     inside, go_on = asyncio.Event(), asyncio.Event()
 
