@@ -153,7 +153,7 @@ def test_what_is_no_version_of_a_template_is_no_template(version: str) -> None:
 def test_a_listed_campaign_lacks_the_bodies_of_its_email_and_nothing_else() -> None:
     campaign = a_campaign(definition=a_definition(email=an_email(text="Hello")))
 
-    listed, whole = messages.campaign_listed(campaign), messages.campaign_to(campaign)
+    listed, whole = messages.listed(messages.campaign_to(campaign)), messages.campaign_to(campaign)
 
     assert (listed.email_content.html, listed.email_content.text) == ("", "")
     listed.email_content.html, listed.email_content.text = whole.email_content.html, whole.email_content.text
