@@ -248,9 +248,8 @@ async def runs_of(
 
 async def first_fact(tx: Transaction, *, tenant: bytes, campaign: bytes) -> bytes:
     """The fact that announced the campaign's first run."""
-    table = run_table.c
-    statement = sa.select(table.fact).where(table.tenant == tenant, table.campaign == campaign)
-    fact: bytes = (await tx.execute(statement.order_by(table.id).limit(1))).scalar_one()
+    query = "SELECT fact FROM run WHERE tenant = $1 AND campaign = $2 ORDER BY id LIMIT 1"
+    fact: bytes = await tx.raw.fetchval(query, tenant, campaign)
     return fact
 
 
