@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carillon.delivery.v1.delivery_pb2 import Reconciliation, StateCounts
+from carillon.delivery.v1.delivery_pb2 import ReceiptCounts, Reconciliation, StateCounts
 from rich.console import Console
 from rich.table import Table
 
@@ -22,6 +22,9 @@ def show(reconciliation: Reconciliation, console: Console) -> None:
     console.print(table)
     for reason, count in sorted(reconciliation.reasons.items()):
         console.print(f"{reason}: {count:,}")
+    for field in ReceiptCounts.DESCRIPTOR.fields:
+        if count := getattr(reconciliation.delivery_receipts, field.name):
+            console.print(f"{field.name}: {count:,}")
     if reconciliation.repeated:
         console.print(f"Tried again after a fault, and perhaps twice on a device: {reconciliation.repeated:,}")
     for difference in reconciliation.differences:

@@ -125,6 +125,7 @@ async def read_window(
     tx: Transaction, run: bytes, wanted: Wanted, *, batches: range, after: tuple[int, int], limit: int
 ) -> list[MessageRow]:
     """At most so many of the run's messages in these batches, behind this (batch, position), in their order."""
+    after = max(after, (batches.start, -1))  # an index is entered there
     found = await _finals(tx, run, wanted, batches=batches, after=after, limit=limit)
     if wanted.pending:
         found += await _pendings(tx, run, wanted, batches=batches, after=after, limit=limit)
@@ -166,8 +167,8 @@ async def _finals(
 ) -> list[MessageRow]:
     if not wanted.final_states:
         return []
-    values: list[object] = [run, batches.start, batches.stop, *after]
-    conditions = ["run = $1 AND batch >= $2 AND batch < $3 AND (batch, position) > ($4, $5)"]
+    values: list[object] = [run, batches.stop, *after]
+    conditions = ["run = $1 AND batch < $2 AND (batch, position) > ($3, $4)"]
 
     def narrow(condition: str, value: object) -> None:
         values.append(value)
@@ -194,7 +195,7 @@ async def _pendings(
     tx: Transaction, run: bytes, wanted: Wanted, *, batches: range, after: tuple[int, int], limit: int
 ) -> list[MessageRow]:
     waiting: dict[int, list[asyncpg.Record]] = {}
-    for row in await tx.raw.fetch(PENDING, run, max(batches.start, after[0]), batches.stop):
+    for row in await tx.raw.fetch(PENDING, run, after[0], batches.stop):
         waiting.setdefault(row["batch"], []).append(row)
     found: list[MessageRow] = []
     for batch in sorted(waiting):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import grpc
 import pytest
 from carillon.delivery.v1.messages_service_pb2 import GetMessageRequest, ListMessagesRequest
 from carillon.delivery.v1.messages_service_pb2_grpc import MessagesServiceStub
+from click.testing import CliRunner
 
+from gateway.cli.main import cli
 from services.runtime import ids
 from tests.e2e.books import push, wait_until_ended
 from tests.stacks import Running
@@ -167,3 +171,29 @@ async def test_a_message_that_never_was_is_404(workspace: Workspace, reachbell: 
         assert refused.value.status == 404, path
 
     assert await every(native, f"{campaign}/messages") == []
+
+
+async def test_the_command_line_lists_explains_and_suppresses(
+    stack: Running, workspace: Workspace, reachbell: Client
+) -> None:
+    await add_people(stack.described, workspace, 3)
+    campaign = (await sent_to(reachbell, workspace)).rpartition("/")[2]
+
+    def carillon(*words: str) -> list[str]:
+        run = CliRunner().invoke(cli, ["--address", stack.described["grpc"], "--key", workspace.api_key, *words])
+        assert run.exit_code == 0, run.output
+        return run.output.splitlines()
+
+    listed = await asyncio.to_thread(carillon, "campaign", "messages", campaign, "--state", "sent")
+    contact = listed[0].split()[1]
+    told = await asyncio.to_thread(carillon, "campaign", "explain", campaign, contact)
+    of_contact = (contact, "--project", workspace.project)
+    suppressed = await asyncio.to_thread(carillon, "contacts", "suppress", *of_contact, "--channel", "push")
+    shown = await asyncio.to_thread(carillon, "contacts", "suppressions", *of_contact)
+    left = await asyncio.to_thread(carillon, "contacts", "unsuppress", *of_contact, "--channel", "push")
+
+    assert [line.split()[2:] for line in listed] == [["push", "sent"]] * 3
+    assert told[0].startswith("By push: it was sent")
+    assert suppressed == shown
+    assert shown[0].startswith("push SUPPRESSED_BY_PROJECT 2")
+    assert left == []
