@@ -58,6 +58,7 @@ def listeners(apis: tuple[Api, ...], settings: EnvoySettings) -> list[dict[str, 
 def _apis(apis: tuple[Api, ...], settings: EnvoySettings) -> dict[str, Any]:
     return {
         "route_config": {"name": "apis", "virtual_hosts": [virtual_host(api, settings) for api in apis]},
+        "access_log": [_access_log(path="%PATH(NQ:ORIG_OR_PATH)%")],
         "http_filters": filters(),
         "local_reply_config": local_replies(apis, settings),
     }
@@ -69,6 +70,7 @@ def _strangers(settings: EnvoySettings) -> dict[str, Any]:
     host |= {"domains": ["*"], "typed_per_filter_config": host["typed_per_filter_config"] | {CORS: cors_policy("*")}}
     return {
         "route_config": {"name": "public", "virtual_hosts": [host]},
+        "access_log": [_access_log(path="%ROUTE_NAME%")],  # a signed link is in the path: only its route is told
         "http_filters": filters(largest=LARGEST),
         "local_reply_config": local_replies((PUBLIC,), settings),
     }
@@ -90,7 +92,6 @@ def _manager(name: str, own: dict[str, Any]) -> dict[str, Any]:
         "common_http_protocol_options": {"idle_timeout": "600s"},
         "http2_protocol_options": {"initial_stream_window_size": 65536, "max_concurrent_streams": 1000},
         "early_header_mutation_extensions": [_strip()],
-        "access_log": [_access_log()],
         **own,
     }
     return {"name": "envoy.filters.network.http_connection_manager", "typed_config": config}
@@ -104,14 +105,14 @@ def _strip() -> dict[str, Any]:
     return {"name": "envoy.http.early_header_mutation.header_mutation", "typed_config": config}
 
 
-def _access_log() -> dict[str, Any]:
+def _access_log(*, path: str) -> dict[str, Any]:
     """One JSON object a line; paths without their query, so that no token is ever written down."""
     line = {
         "timestamp": "%START_TIME%",
         "event": "request",
         "api": "%CEL(xds.virtual_host_name)%",
         "verb": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%",
-        "path": "%PATH(NQ:ORIG_OR_PATH)%",
+        "path": path,
         "status": "%RESPONSE_CODE%",
         "details": "%RESPONSE_CODE_DETAILS%",
         "flags": "%RESPONSE_FLAGS%",

@@ -65,7 +65,7 @@ def _routes(api: Api) -> Iterator[dict[str, Any]]:
         questions = QUESTIONS_TO_CORE if api.is_core else QUESTIONS
         retries = _retries(questions if route.verb == "GET" else COMMANDS)
         action = _action(route.method, upstream, unary={"timeout": PATIENCE}) | {"retry_policy": retries}
-        yield {"match": match, "route": action}
+        yield {"name": route.template, "match": match, "route": action}
     # A preflight is answered by the CORS filter, which looks only at routes that lead somewhere.
     preflight = {"name": "access-control-request-method", "present_match": True}
     options = {"name": ":method", "string_match": {"exact": "OPTIONS"}}
