@@ -16,7 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services import names
 from services.campaigns.channel_messages import email_from, email_to, http_from, http_to
-from services.campaigns.domain.campaign import Audience, Campaign, Definition, Standing, etag_of
+from services.campaigns.domain.campaign import EMAIL, HTTP, Audience, Campaign, Definition, Standing, etag_of
 from services.campaigns.domain.content import PushAction, PushContent
 from services.campaigns.domain.email import EmailContent
 from services.campaigns.domain.run import Run
@@ -245,9 +245,9 @@ def run_started(
         started.audience.CopyFrom(audience_to(definition.audience, campaign.project))
     if definition.content is not None:
         started.push_content.CopyFrom(content_to(with_utm(definition.content, definition.utm)))
-    if email is not None:
+    if email is not None and EMAIL in definition.channels:
         started.email_content.CopyFrom(email_to(email, campaign.project))
-    if definition.http is not None:
+    if definition.http is not None and HTTP in definition.channels:
         started.http_content.CopyFrom(http_to(definition.http, campaign.project))
     return CampaignLifecycle(
         tenant=campaign.tenant, project=campaign.project, campaign=campaign.id, run_started=started

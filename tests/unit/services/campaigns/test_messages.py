@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services import names
 from services.campaigns import messages
-from services.campaigns.domain.campaign import Audience, Definition
+from services.campaigns.domain.campaign import EMAIL, HTTP, Audience, Definition
 from services.campaigns.domain.content import PushAction, PushContent
 from services.campaigns.domain.email import EmailContent, TemplateName
 from services.campaigns.domain.http_call import HttpContent
@@ -161,7 +161,7 @@ def test_a_listed_campaign_lacks_the_bodies_of_its_email_and_nothing_else() -> N
 
 
 def test_a_run_is_announced_with_what_its_channels_say() -> None:
-    definition = a_definition(http=a_call(content='{"a": 1}'), unknown_policy=2)
+    definition = a_definition(channels=(EMAIL, HTTP), http=a_call(content='{"a": 1}'), unknown_policy=2)
     email = an_email(html="<p>{{ first_name }}</p>")
 
     fact = messages.run_started(
@@ -171,6 +171,15 @@ def test_a_run_is_announced_with_what_its_channels_say() -> None:
     started = fact.run_started
     assert (started.email_content.html, started.http_content.content) == ("<p>{{ first_name }}</p>", '{"a": 1}')
     assert (started.unknown_policy, list(started.contact_fields)) == (2, ["first_name"])
+
+
+def test_a_run_is_not_told_of_what_goes_no_way() -> None:
+    definition = a_definition(http=a_call())
+
+    fact = messages.run_started(a_campaign(definition=definition), a_run(), lifetime=LATER - NOW, email=an_email())
+
+    assert not fact.run_started.HasField("email_content")
+    assert not fact.run_started.HasField("http_content")
 
 
 def test_what_is_no_instant_is_refused_at_its_field() -> None:
