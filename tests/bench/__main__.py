@@ -20,7 +20,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import email_sending, large_export, many_pauses, many_streams, steady_calls
+from tests.bench import channel_campaigns, email_sending, large_export, many_pauses, many_streams, steady_calls
 from tests.bench.percentiles import milliseconds
 from tests.bench.plain_push import push_plainly
 from tests.bench.processes import cpu_seconds, cpu_share, memory_mb
@@ -32,6 +32,8 @@ from tools.workspace import Workspace, add_people, make_workspace
 PEOPLE = 10_000
 PLAIN_PEOPLE = 1_000
 MANY_PEOPLE = 100_000
+EMAIL_PEOPLE = 30_000
+HTTP_PEOPLE = 100_000
 EMAILS = 20_000
 ROUNDS = 3
 IDLE_SECONDS = 30.0
@@ -113,6 +115,57 @@ async def _email(there: Running, table: Table) -> None:
     here, there_too = (statistics.median(getattr(turn, side) for turn in ours) for side in ("here", "sandbox"))
     costs = f"sender {here:.0f}, sandbox {there_too:.0f}, making the message {making:.0f}"
     table.add_row("  processor µs per message", costs, "")
+
+
+async def _email_campaign(there: Running, table: Table) -> None:
+    """A whole campaign by email, and aiosmtplib in turn with it."""
+    workspace = await _workspace_of(there, EMAIL_PEOPLE)
+    sandbox = psutil.Process(there.described["processes"]["sandbox"][0])
+    turns, plain = [], []
+    for _ in range(ROUNDS):
+        turns.append(await channel_campaigns.email(there.described, workspace, people=EMAIL_PEOPLE))
+        _, beside = await asyncio.to_thread(
+            email_sending.compare, there.described["smtp"], sandbox, messages=EMAILS // 5, rounds=1
+        )
+        plain.append(email_sending.median_rate(beside))
+    what = f"a campaign of {EMAIL_PEOPLE:,} emails, 4 kB, merged, 10 connections"
+    _add_turns(table, what, turns, EMAIL_PEOPLE, bound="≥ 12,000 messages/s")
+    _add_plain(table, "aiosmtplib over as many connections", turns, plain)
+
+
+async def _http_batches(there: Running, table: Table) -> None:
+    """A whole campaign of HTTP calls, and one POST per recipient in turn with it."""
+    workspace = await _workspace_of(there, HTTP_PEOPLE)
+    turns, plain = [], []
+    for _ in range(ROUNDS):
+        turns.append(await channel_campaigns.calls(there.described, workspace, people=HTTP_PEOPLE))
+        plain.append(await channel_campaigns.call_plainly(there.described["sandbox"], PLAIN_PEOPLE))
+    what = f"a campaign to {HTTP_PEOPLE:,} recipients by HTTP, 1,000 in a call"
+    _add_turns(table, what, turns, HTTP_PEOPLE, bound="≥ 60,000 recipients/s")
+    _add_plain(table, "one POST per recipient by aiohttp, 32 connections", turns, plain)
+
+
+async def _workspace_of(there: Running, people: int) -> Workspace:
+    """People without a browser."""
+    workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Bench")
+    await add_people(there.described, workspace, 0, without_browser=people)
+    return workspace
+
+
+def _add_turns(table: Table, what: str, turns: list[channel_campaigns.Turn], people: int, *, bound: str) -> None:
+    rate = statistics.median(turn.sending for turn in turns)
+    table.add_row(f"{what}: first to last answer, median of {len(turns)}", f"{rate:,.0f}/s", bound)
+    whole = [turn.seconds for turn in turns]
+    table.add_row("  creation to completion", f"{_seconds(whole)}, {people / statistics.median(whole):,.0f}/s", "")
+    each = {part: statistics.median(turn.costs.get(part, 0) for turn in turns) for part in turns[0].costs}
+    costs = ", ".join(f"{part} {cost:.1f}" for part, cost in sorted(each.items()) if cost >= 0.5)
+    table.add_row("  processor µs per message", costs, "")
+
+
+def _add_plain(table: Table, what: str, turns: list[channel_campaigns.Turn], plain: list[float]) -> None:
+    rate, plain_rate = statistics.median(turn.sending for turn in turns), statistics.median(plain)
+    table.add_row(f"  {what}", f"{plain_rate:,.0f}/s", "")
+    table.add_row("  ratio", f"{rate / plain_rate:.1f}", "")
 
 
 async def _calls(there: Running, table: Table) -> None:
@@ -223,6 +276,8 @@ def _machine() -> str:
 PARTS = {
     "sending": _sending,
     "email": _email,
+    "email_campaign": _email_campaign,
+    "http_batches": _http_batches,
     "calls": _calls,
     "streams": _streams,
     "export": _export,
