@@ -1,7 +1,7 @@
 """Owns how a run's messages go by email: rendered and built per person, a slice at a time, each slice sent at once.
 
-Never holds the event loop for longer than a slice takes, since authorisations are renewed beside it, and never more
-than a few megabytes of emails that wait to be sent.
+Never holds the event loop for longer than a slice takes, since authorisations are renewed beside it, and never builds
+far ahead of what is sent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 SLICE = 50  # messages, about 2 ms
 SLICE_BYTES = 256 * 1024  # at which a slice of long messages ends
-MOST_WAITING = 4 * 1024 * 1024  # bytes of a claim's emails that are built and not answered
+MOST_WAITING = 1024 * 1024  # bytes of a claim's emails that are built and not answered: a pause throws them away
 CANNOT_RENDER = "EMAIL_CANNOT_BE_RENDERED"
 CANNOT_BUILD = "EMAIL_CANNOT_BE_BUILT"
 
