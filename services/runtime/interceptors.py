@@ -7,7 +7,7 @@ stack goes to the log. A DomainError is mapped here and nowhere else (google.rpc
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import grpc
@@ -28,7 +28,7 @@ from services.runtime.errors import (
     Unavailable,
 )
 from services.runtime.idempotency import METADATA_KEY as IDEMPOTENCY_KEY
-from services.runtime.idempotency import Idempotency
+from services.runtime.idempotency import Idempotency, Once
 from services.runtime.identity import METADATA_KEY, IdentityTokens, bind_caller, current_caller
 
 log = structlog.get_logger()
@@ -104,8 +104,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             started = time.monotonic()
             try:
-                self._enter(method, request, context)
-                answer = await self._answer(method, request, context, behavior)
+                once = self._once(method, request, self._enter(method, request, context))
+                if once is None or self._idempotency is None:
+                    answer = await behavior(request, context)
+                else:
+                    answer = await self._idempotency.give(once, lambda: behavior(request, context))
                 metrics.RPCS.labels(method=method, code="OK").inc()
                 return answer
             except (DomainError, grpc.aio.AioRpcError) as error:
@@ -119,15 +122,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         return call
 
-    async def _answer(self, method: str, request: Any, context: Any, behavior: Any) -> Message | bytes:
-        """The method's answer; the one that was given before, where the call repeats its Idempotency-Key."""
-        metadata = dict(context.invocation_metadata() or ())
+    def _once(self, method: str, request: Any, metadata: Mapping[str, Any]) -> Once | None:
         if self._idempotency is None or IDEMPOTENCY_KEY not in metadata:
-            return await behavior(request, context)  # type: ignore[no-any-return]
-        once = self._idempotency.once_of(metadata, method=method, caller=current_caller(), request=request)
-        if once is None:
-            return await behavior(request, context)  # type: ignore[no-any-return]
-        return await self._idempotency.give(once, lambda: behavior(request, context))
+            return None
+        return self._idempotency.once_of(metadata, method=method, caller=current_caller(), request=request)
 
     def _stream(self, method: str, behavior: Any) -> Any:
         async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
@@ -145,7 +143,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         return call
 
-    def _enter(self, method: str, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    def _enter(self, method: str, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> dict[str, Any]:
         metadata = dict(context.invocation_metadata() or ())
         structlog.contextvars.bind_contextvars(
             request_id=str(metadata.get(REQUEST_ID_KEY) or ids.new_id().hex()), method=method
@@ -154,6 +152,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             self._identify(method, str(metadata.get(METADATA_KEY, "")))
         if isinstance(request, Undecodable):
             raise Invalid("REQUEST_UNDECODABLE", "The request is not what the method takes.")
+        return metadata
 
     def _identify(self, method: str, token: str) -> None:
         caller = self._tokens.verify(token)

@@ -47,17 +47,18 @@ class Answer:
 
 
 class Asker:
-    """One client: a connection of its own and the organization's key."""
+    """The organization's clients: each call on a connection that nobody else uses meanwhile."""
 
     def __init__(self, *, reachbell: str, native: str, headers: Mapping[str, str]) -> None:
         self._reachbell = reachbell
         self._native = native
-        self._session = aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=30))
+        connections = aiohttp.TCPConnector(limit=0)
+        self._session = aiohttp.ClientSession(
+            headers=headers, timeout=aiohttp.ClientTimeout(total=60), connector=connections
+        )
 
-    async def __aenter__(self) -> Asker:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
+        """Hang up."""
         await self._session.close()
 
     async def ask(self, call: Call) -> Answer:

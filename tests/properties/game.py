@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grpc
-from carillon.segments.v1.segments_service_pb2 import BatchUpsertContactsRequest
+from carillon.accounts.v1.accounts_pb2 import Project
+from carillon.accounts.v1.accounts_service_pb2 import CreateProjectRequest
+from carillon.accounts.v1.accounts_service_pb2_grpc import AccountsServiceStub
+from carillon.segments.v1.filter_pb2 import Condition, Filter
+from carillon.segments.v1.segments_pb2 import Segment
+from carillon.segments.v1.segments_service_pb2 import BatchUpsertContactsRequest, CreateSegmentRequest
 from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceStub
 
 from tests.properties.asking import Asker, Call
@@ -29,48 +32,45 @@ REST_SECONDS = 60.0
 SHOWN_STEPS = 12
 
 
-@dataclass(frozen=True)
 class Board:
-    """What all runs share: the stack, an organization, and as many browsers as a project has people."""
+    """What all runs share: an organization, its clients, and as many browsers as a project has people."""
 
-    described: Mapping[str, Any]
-    workspace: Workspace
-    operator_key: str
-    browsers: Sequence[Json]
+    def __init__(self, described: Mapping[str, Any], workspace: Workspace, browsers: Sequence[Json]) -> None:
+        self._people = [person(f"person-{index}", index, [item]) for index, item in enumerate(browsers)]
+        self._metadata = list(workspace.key_header.items())
+        self._channel = grpc.aio.insecure_channel(described["grpc"])
+        self._segments = SegmentsServiceStub(self._channel)
+        self._accounts = AccountsServiceStub(self._channel)
+        self.clients = Asker(
+            reachbell=described["dialects"]["reachbell"], native=described["native"], headers=workspace.key_header
+        )
 
     @classmethod
-    async def set_up(cls, described: Mapping[str, Any], workspace: Workspace, *, operator_key: str) -> Board:
+    async def set_up(cls, described: Mapping[str, Any], workspace: Workspace) -> Board:
         """Ask the sandbox for the browsers."""
         async with Client(described["sandbox"]) as sandbox:
             browsers = [line async for line in sandbox.lines("POST", "/subscriptions", count=str(len(PEOPLE)))]
-        return cls(described=described, workspace=workspace, operator_key=operator_key, browsers=browsers)
+        return cls(described, workspace, browsers)
 
-    def asker(self) -> Asker:
-        """A client of the organization."""
-        return Asker(
-            reachbell=self.described["dialects"]["reachbell"],
-            native=self.described["native"],
-            headers=self.workspace.key_header,
-        )
+    async def close(self) -> None:
+        """Hang up."""
+        await self.clients.close()
+        await self._channel.close()
 
     async def fresh_project(self) -> tuple[str, str]:
         """(a project with the people in it, its saved segment)."""
-        owned = {"organization": f"organizations/{self.workspace.organization}"}
-        async with Client(self.described["native"], {"x-api-key": self.operator_key}) as operator:
-            project = await operator.call("POST", "/v1/projects", {"displayName": "Run"}, **owned)
-        people = [person(f"person-{index}", index, [item]) for index, item in enumerate(self.browsers)]
-        async with grpc.aio.insecure_channel(self.described["grpc"]) as channel:
-            request = BatchUpsertContactsRequest(parent=project["name"], contacts=people)
-            metadata = list(self.workspace.key_header.items())
-            await SegmentsServiceStub(channel).BatchUpsertContacts(request, metadata=metadata)
-        conditions = [
-            {"condition": {"attribute": key, "operator": "OPERATOR_ANY_OF", "values": values}}
-            for key, values in SAVED.items()
-        ]
-        async with Client(self.described["native"], self.workspace.key_header) as native:
-            body = {"displayName": "Saved", "filter": conditions[0]}
-            segment = await native.call("POST", f"/v1/{project['name']}/segments", body)
-        return last_part(project["name"]), last_part(segment["name"])
+        project = await self._accounts.CreateProject(
+            CreateProjectRequest(project=Project(display_name="Run")), metadata=self._metadata
+        )
+        people = BatchUpsertContactsRequest(parent=project.name, contacts=self._people)
+        await self._segments.BatchUpsertContacts(people, metadata=self._metadata)
+        ((key, values),) = SAVED.items()
+        condition = Condition(attribute=key, operator=Condition.OPERATOR_ANY_OF, values=values)
+        saved = Segment(display_name="Saved", filter=Filter(condition=condition))
+        segment = await self._segments.CreateSegment(
+            CreateSegmentRequest(parent=project.name, segment=saved), metadata=self._metadata
+        )
+        return last_part(project.name), last_part(segment.name)
 
 
 class Game:
@@ -94,18 +94,12 @@ class Game:
 
     async def play(self, *, steps: int) -> None:
         """So many steps, then until all is at rest. Raises AssertionError with the story where nothing explains it."""
-        async with self._clients() as (one, other):
-            for _ in range(steps):
-                first, second = self._dice.pair()
-                answers = await asyncio.gather(one.ask(first), other.ask(second))
-                self._hear([(first, answers[0]), (second, answers[1])])
-            await self._come_to_rest(one)
-
-    @asynccontextmanager
-    async def _clients(self) -> AsyncIterator[tuple[Asker, Asker]]:
-        async with AsyncExitStack() as stack:
-            one = await stack.enter_async_context(self._board.asker())
-            yield one, await stack.enter_async_context(self._board.asker())
+        ask = self._board.clients.ask
+        for _ in range(steps):
+            first, second = self._dice.pair()
+            answers = await asyncio.gather(ask(first), ask(second))
+            self._hear([(first, answers[0]), (second, answers[1])])
+        await self._come_to_rest(self._board.clients)
 
     def _hear(self, said: Sequence[Said]) -> None:
         self.calls += len(said)
