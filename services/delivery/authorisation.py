@@ -97,6 +97,8 @@ class Authorisations:
             held = self._held[run] = Authorisation(self._clock)
             held.grant(since=since, version=version)
             self._tasks[run] = run_in_background(self._renew(run, held))
+        elif version <= held.version:  # else the others would go on without what it saw
+            held.grant(since=since, version=version)
         held.used_at = self._clock.boot_seconds()
         return held
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Callable
 
 import pytest
 
-from services.delivery.authorisation import GOOD_FOR, REMEMBERED, RENEW_EVERY, Authorisation
+from services.delivery.authorisation import GOOD_FOR, REMEMBERED, RENEW_EVERY, Authorisation, Authorisations
 
 PUSH, EMAIL = 1, 2
 ANNA, BERT = (b"anna........", PUSH), (b"bert........", PUSH)
@@ -147,6 +148,28 @@ def test_what_is_known_of_suppressions_is_never_forgotten(clock: SetClock) -> No
     held.grant(since=clock.seconds, version=4)
 
     assert not asker(held, version=4)()
+
+
+class SilentDatabase:
+    """Answers nothing, ever."""
+
+    async def transaction(self, work: object) -> None:
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(("seen", "may"), [(0, True), (1, False)])
+async def test_a_claim_after_a_resume_may_start_at_once_unless_it_saw_more_suppressions_than_the_others(
+    clock: SetClock, seen: int, may: bool
+) -> None:
+    authorisations = Authorisations(database=SilentDatabase(), clock=clock)  # type: ignore[arg-type]
+    held = authorisations.of(b"run", since=clock.seconds, version=0)
+    held.revoke()  # a pause was read
+    clock.seconds += 1.0
+
+    again = authorisations.of(b"run", since=clock.seconds, version=seen)
+    authorisations._tasks[b"run"].cancel()
+
+    assert asker(again, version=seen)() is may
 
 
 def test_it_is_renewed_often_enough_that_one_slow_read_stops_nobody() -> None:
