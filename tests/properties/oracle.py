@@ -254,10 +254,8 @@ class Oracle:
     # Keys
 
     def _repeat(self, world: World, call: Call, answer: Answer) -> World:
-        """The same key: the same answer to the same call, a conflict to any other; what was deleted is not there."""
+        """The same key: the same answer to the same call, a conflict to any other, whatever was deleted since."""
         first, told = world.keys[call.key]
-        if answer.status == 404 and call.campaign and call.campaign not in world.campaigns:
-            return world
         if replace(first, body=first.body or {}) == replace(call, body=call.body or {}):  # no body says the same as {}
             equal("answer", answer, told)
         else:
@@ -292,9 +290,14 @@ def _is_void(one: Said, other: Said) -> bool:
 
 
 def _is_superseded(one: Said, other: Said) -> bool:
-    """Of two commands with different aims the later one stands; the earlier is answered with what has become of it."""
+    """Of two commands with different aims the later one stands; the earlier is answered with what has become of it.
+
+    So are both, whatever their aims, where the end of the campaign was quicker than either.
+    """
     operations = {one[0].operation, other[0].operation}
-    return len(operations) == 2 and operations <= COMMANDS.keys() and one[1].status == other[1].status == 200
+    if not operations <= COMMANDS.keys() or one[1].status != 200 or other[1].status != 200:
+        return False
+    return len(operations) == 2 or one[1].object["state"] == other[1].object["state"] == NATIVE["sent"]
 
 
 def _in_state(see: Callable[[World, Kept, Any], World], world: World, kept: Kept, item: Any, state: str) -> World:

@@ -113,6 +113,27 @@ def test_the_same_key_is_answered_the_same_and_makes_nothing_new() -> None:
         oracle.explain_at_once([World(PROJECT)], [(call, first), (call, second)])
 
 
+def test_a_key_is_answered_the_same_after_what_it_sent_was_deleted() -> None:
+    parts: Json = {"content": {"title": "Hello"}, "segment": EVERYBODY}
+    sent = _said("send", _shown(status="sending", queued=4, **parts, schedule={"mode": "immediate"}), key="k")
+    (started,) = _explained(_made(**parts), sent)
+    gone = started.without(ID)
+
+    assert _explained(gone, sent) == [gone]
+    with pytest.raises(Unexplained):
+        _explained(gone, _said("send", Answer(404, REFUSED), key="k"))
+
+
+def test_two_commands_at_once_may_both_have_come_too_late() -> None:
+    too_late = _said("cancel", Answer(200, {"state": "STATE_COMPLETED"}))
+
+    (ended,) = _explained(_sending(), too_late, too_late)
+
+    assert ended.campaigns[ID].state == "sent"
+    with pytest.raises(Unexplained, match="409"):
+        _explained(ended, too_late, too_late)
+
+
 def test_no_5xx_is_ever_explained() -> None:
     with pytest.raises(Unexplained, match="503"):
         _explained(_made(), _said("get", Answer(503, REFUSED)))
