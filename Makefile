@@ -35,7 +35,7 @@ status: ## Tell what runs
 	@$(PYTHON) -m tools.stack status $(ARGS)
 
 test: check ## Run everything that must pass: the checks, then the tests (ARGS="tests/unit -k name": some of these)
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup ## Check format, lint, types, boundaries, protos, the compose file and Envoy's configuration
 	$(BIN)/ruff format --check .
