@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -9,6 +10,15 @@ import pytest
 from tests.stacks import Running, any_stack
 from tools.client import Client
 from tools.workspace import Workspace, make_workspace
+
+DRAWN = re.compile(r"_[0-9A-HJKMNP-TV-Z]{20}")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A test has the same name in every process that collects it, whatever its parameters were drawn like."""
+    if isinstance(val, bytes):
+        return f"{len(val)} bytes"
+    return DRAWN.sub("_", val) if isinstance(val, str) and DRAWN.search(val) else None
 
 
 @pytest.fixture(scope="session")
