@@ -77,7 +77,7 @@ async def test_clicks_and_dismissals_are_counted_once_however_often_and_late_the
     stack: Running, workspace: Workspace, reachbell: Client, sandbox: Client
 ) -> None:
     await add_people(stack.described, workspace, PEOPLE)
-    await sandbox.call("PUT", "/faults", {"requests_per_second": 100})
+    await sandbox.call("PUT", "/faults", {"requests_per_second": 40})
     try:
         created = await reachbell.call("POST", "/campaigns", push(workspace))
         watching = asyncio.create_task(_watch(stack, workspace, created["id"]))
