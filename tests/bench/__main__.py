@@ -20,7 +20,15 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import channel_campaigns, email_sending, large_export, many_pauses, many_streams, steady_calls
+from tests.bench import (
+    channel_campaigns,
+    email_sending,
+    large_export,
+    many_pauses,
+    many_streams,
+    scheduled_starts,
+    steady_calls,
+)
 from tests.bench.percentiles import milliseconds
 from tests.bench.plain_push import push_plainly
 from tests.bench.processes import cpu_seconds, cpu_share, memory_mb
@@ -226,6 +234,17 @@ async def _pauses(there: Running, table: Table) -> None:
     table.add_row("first call start after a resume's answer", milliseconds(pauses.first_start), "≤ 1,000 ms")
 
 
+async def _schedules(there: Running, table: Table) -> None:
+    """Many campaigns that start by themselves."""
+    workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Scheduled")
+    await add_people(there.described, workspace, 1)
+    starts = await scheduled_starts.measure(there.described, workspace)
+    what = f"{scheduled_starts.CAMPAIGNS} campaigns, {scheduled_starts.PER_SECOND} due a second: start behind `sendAt`"
+    table.add_row(what, milliseconds(starts.started), "p99 ≤ 2,000 ms")
+    table.add_row("  first call behind `sendAt`", milliseconds(starts.first_call), "")
+    table.add_row("  messages, one for each campaign", f"{starts.calls}", f"{scheduled_starts.CAMPAIGNS}")
+
+
 async def _seconds_to_completion(described: Mapping[str, Any], workspace: Workspace) -> float:
     async with Client(described["dialects"]["reachbell"], workspace.key_header) as reachbell:
         started = time.monotonic()
@@ -282,6 +301,7 @@ PARTS = {
     "streams": _streams,
     "export": _export,
     "pauses": _pauses,
+    "schedules": _schedules,
 }
 
 

@@ -1,8 +1,11 @@
-"""Each part is killed once while a campaign is being sent, and once the whole Kafka log is lost."""
+"""Each part is killed once while a campaign is being sent, campaigns while many start by themselves, and once the whole
+Kafka log is lost.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import datetime
 from collections.abc import Iterator
 
 import asyncpg
@@ -17,6 +20,7 @@ from tools.workspace import Workspace, add_people, make_workspace
 
 PEOPLE = 10_000
 KILLED = ("campaigns", "segments", "delivery", "analytics", "gateway", "envoy", "kafka", "postgres")
+SCHEDULED = 30  # campaigns, five due a second
 SLOWLY = {"requests_per_second": 350}  # so that the campaign outlives all the kills
 
 pytestmark = pytest.mark.timeout(400)
@@ -65,6 +69,31 @@ async def test_every_part_is_killed_once_and_nobody_is_lost(own: Stack) -> None:
     assert books.reconciliation.get("repeated", 0) == len(marked)
     repeated = {line["to"] for line in books.ledger if line["repeat"]}
     assert repeated <= marked, "a message was repeated that is not marked"
+
+
+async def test_scheduled_campaigns_start_once_whatever_restarts(own: Stack) -> None:
+    there = running(own)
+    workspace = await make_workspace(there.described, operator_key=there.operator_key, display_name="Scheduled")
+    await add_people(there.described, workspace, 3)
+    async with Client(there.described["dialects"]["reachbell"], workspace.key_header) as reachbell:
+        soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=8)
+        due = [soon + datetime.timedelta(seconds=number / 5) for number in range(SCHEDULED)]
+        schedules = [{"schedule": {"mode": "scheduled", "sendAt": at.isoformat()}} for at in due]
+        made = [await reachbell.call("POST", "/campaigns", push(workspace) | schedule) for schedule in schedules]
+        await asyncio.sleep((soon - datetime.datetime.now(datetime.UTC)).total_seconds())
+        for part in ("campaigns", "postgres", "campaigns"):
+            await asyncio.sleep(1.5)
+            assert own.kill(part), f"{part} was not running"
+        await asyncio.to_thread(own.wait_until_ready)
+        for campaign in made:
+            await wait_until_ended(reachbell, campaign["id"], seconds=60)
+
+    for campaign in made:
+        books = await read_books(running(own).described, workspace, campaign["id"])
+        check_equal(books, sent=3)
+        async with Client(there.described["native"], workspace.key_header) as native:
+            name = f"/v1/projects/{workspace.project}/campaigns/{campaign['id']}"
+            assert len((await native.call("GET", f"{name}/runs"))["runs"]) == 1
 
 
 async def test_losing_the_whole_kafka_log_costs_delay_not_truth(own: Stack) -> None:
