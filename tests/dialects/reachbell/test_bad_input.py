@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Iterator
+
+import pytest
 
 from tests.dialects.reachbell.bad_inputs import BAD_INPUTS, Bad
 from tests.dialects.reachbell.digest import digest_at_rest
 from tests.dialects.reachbell.raw_http import RawAnswer, ask
 from tests.dialects.reachbell.world import World, make_world
-from tests.stacks import Running
+from tests.stacks import Running, own_stack, running
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Running]:
+    """A stack of this file's own: elsewhere another test's campaign may be due again at any moment, and store that."""
+    with own_stack() as own:
+        yield running(own)
 
 
 def in_the_world(bad: Bad, world: World) -> Bad:
