@@ -13,12 +13,13 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
+from sandbox import calls
 from sandbox.faults import Dice, Fate
 from sandbox.http_server import Connection, Request
-from sandbox.ledger import Entry, Ledger
+from sandbox.ledger import Ledger
 from sandbox.records import Record
 
 CHANNEL = 3
@@ -48,7 +49,7 @@ class BatchEndpoint:
             status, reason, headers = problem
             return self._refuse(connection, status, reason, headers)
         try:
-            results = self._take(json.loads(request.body))
+            results = self._take(json.loads(request.body), request.body)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return self._refuse(connection, 400, "BODY_MALFORMED")
         except OSError:
@@ -86,21 +87,23 @@ class BatchEndpoint:
             return 401, "SIGNATURE_REFUSED", b""
         return None
 
-    def _take(self, call: dict[str, Any]) -> list[dict[str, str]]:
+    def _take(self, call: dict[str, Any], body: bytes) -> list[dict[str, str]]:
         """Note who is accepted; answers the others."""
-        campaign, recipients = call["campaign"], call["recipients"]
-        named, entries = self._named([recipient["key"] for recipient in recipients]), list[Entry]()
-        head = _encode({"campaign": campaign, "content": call["content"]})[:-1].encode() + b',"fields":'
-        for recipient in recipients:
-            key = recipient["key"]
-            if self._ledger.knows(CHANNEL, key):
-                self.known += 1
-            elif key not in named:
-                body = head + _encode(recipient.get("fields", {})).encode() + b"}"
-                entries.append((recipient["to"], key, body))
-        self._ledger.append_all(channel=CHANNEL, at=int(time.time() * 1000), entries=entries)
+        keys, at = calls.keys_of(call), int(time.time() * 1000)
+        named = self._named(keys)
+        if named or not self._ledger.knows_none(CHANNEL, keys):
+            self._take_some(call, named, at)
+        elif keys:
+            self._ledger.append_call(channel=CHANNEL, at=at, keys=keys, body=body)
         self._ledger.flush()
         return list(named.values())
+
+    def _take_some(self, call: dict[str, Any], named: Container[str], at: int) -> None:
+        for recipient in calls.recipients_of(call):
+            if self._ledger.knows(CHANNEL, recipient.key):
+                self.known += 1
+            elif recipient.key not in named:
+                self._ledger.append(channel=CHANNEL, at=at, to=recipient.to, key=recipient.key, body=recipient.body)
 
     def _named(self, keys: list[str]) -> dict[str, dict[str, str]]:
         """Of the recipients, those that the faults refuse or put off."""

@@ -5,8 +5,11 @@ Never reads what a message says: bodies are kept as received, and understood whe
 
 from __future__ import annotations
 
+import itertools
 import os
 from array import array
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +18,6 @@ from sandbox.records import FRAME, MAX_RECORD, Record
 
 _BLOCK = 1 << 20
 
-Entry = tuple[str, str, bytes]  # to, key, body
-
 
 class Ledger:
     """Appends are buffered until `flush`, which must come before the call is answered."""
@@ -24,9 +25,9 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         """Open or begin the file; a record that was torn by a kill, and what follows it, is cut off."""
         self._path = path
-        self._offsets = array("Q")
-        self._keys: set[tuple[int, str]] = set()
-        self._buffer: list[bytes] = []
+        self._offsets = array("Q")  # of each record's frame; those of one call share theirs
+        self._keys = defaultdict[int, set[str]](set)  # by channel
+        self._buffer: list[tuple[bytes, int]] = []  # frames, and how many records each holds
         self._buffered: list[tuple[int, str]] = []
         self._buffered_repeats = 0
         self.repeats = 0
@@ -40,25 +41,28 @@ class Ledger:
 
     def append(self, *, channel: int, at: int, to: str, key: str, body: bytes, replaces: bool = False) -> None:
         """Note a call; a repeat is one whose key was noted before, flushed or not."""
-        identity = (channel, key)
-        repeat = bool(key) and identity in self._keys
+        repeat = bool(key) and key in self._keys[channel]
         if key and not repeat:
-            self._keys.add(identity)
-            self._buffered.append(identity)
-        self._buffer.append(records.pack(Record(0, channel, at, to, key, body, repeat, replaces)))
+            self._keys[channel].add(key)
+            self._buffered.append((channel, key))
+        self._buffer.append((records.pack(Record(0, channel, at, to, key, body, repeat, replaces)), 1))
         self._buffered_repeats += repeat
         self.repeats += repeat
 
-    def append_all(self, *, channel: int, at: int, entries: Sequence[Entry]) -> None:
-        """Note the recipients of one call, none of whose keys was noted before."""
-        identities = [(channel, key) for _, key, _ in entries]
-        self._keys.update(identities)
-        self._buffered += identities
-        self._buffer += [records.pack_new(channel, at, to, key, body) for to, key, body in entries]
+    def append_call(self, *, channel: int, at: int, keys: Sequence[str], body: bytes) -> None:
+        """Note a whole call, as it was received; none of its recipients' keys was noted before."""
+        self._keys[channel].update(keys)
+        self._buffered += zip(itertools.repeat(channel), keys)
+        self._buffer.append((records.pack_call(channel, at, body), len(keys)))
 
     def knows(self, channel: int, key: str) -> bool:
         """Whether the key was noted before, flushed or not."""
-        return (channel, key) in self._keys
+        return key in self._keys[channel]
+
+    def knows_none(self, channel: int, keys: Sequence[str]) -> bool:
+        """Whether none of the keys was noted before, and no two are the same."""
+        distinct = set(keys)
+        return len(distinct) == len(keys) and self._keys[channel].isdisjoint(distinct)
 
     def flush(self) -> None:
         """Write what was appended. Raises OSError, and then nothing of it is in the ledger."""
@@ -66,14 +70,15 @@ class Ledger:
         identities, self._buffered = self._buffered, []
         repeats, self._buffered_repeats = self._buffered_repeats, 0
         try:
-            self._write(b"".join(frames))
+            self._write(b"".join([frame for frame, _ in frames]))
         except OSError:
-            self._keys.difference_update(identities)
+            for channel, key in identities:
+                self._keys[channel].discard(key)
             self.repeats -= repeats
             self._file.truncate(self._end)
             raise
-        for frame in frames:
-            self._offsets.append(self._end)
+        for frame, size in frames:
+            self._offsets.extend(itertools.repeat(self._end, size))
             self._end += len(frame)
 
     def read(self, first: int, count: int) -> list[Record]:
@@ -92,7 +97,9 @@ class Ledger:
         fresh.replace(self._path)
         self._file.close()
         self._file, self._offsets, self._end = file, array("Q"), 0
-        self._keys, self.repeats = set(self._buffered), self._buffered_repeats
+        self._keys, self.repeats = defaultdict(set), self._buffered_repeats
+        for channel, key in self._buffered:
+            self._keys[channel].add(key)
         self.generation += 1
 
     def close(self) -> None:
@@ -117,11 +124,11 @@ class Ledger:
     def _index(self, data: bytes, at: int) -> int:
         position = 0
         while held := records.content(data, position):
-            self._offsets.append(at + position)
-            record = records.unpack(0, held)
-            if record.key:
-                self._keys.add((record.channel, record.key))
-            self.repeats += record.repeat
+            for record in records.unpack_all(0, held):
+                self._offsets.append(at + position)
+                if record.key:
+                    self._keys[record.channel].add(record.key)
+                self.repeats += record.repeat
             position += FRAME.size + len(held)
         return position
 
@@ -134,6 +141,7 @@ class Snapshot:
         self._offsets = offsets
         self._size = size
         self._end = end
+        self._last: list[Record] = []
 
     def __len__(self) -> int:
         return self._size
@@ -146,10 +154,21 @@ class Snapshot:
         last = min(first + count, self._size)
         if first >= last:
             return []
-        start = self._offsets[first]
-        end = self._offsets[last] if last < self._size else self._end
-        data = os.pread(self._descriptor, end - start, start)
-        return [
-            records.unpack(number, records.content(data, self._offsets[number] - start))
-            for number in range(first, last)
-        ]
+        found: list[Record] = []
+        number = bisect_left(self._offsets, self._offsets[first], hi=self._size)
+        while number < last:
+            frame = self._frame(number)
+            found += frame[max(first - number, 0) : last - number]
+            number += len(frame)
+        return found
+
+    def _frame(self, number: int) -> list[Record]:
+        """The records of the frame that begins with this one."""
+        if self._last and self._last[0].number == number:
+            return self._last  # a call is read piece by piece
+        start = self._offsets[number]
+        behind = bisect_right(self._offsets, start, lo=number, hi=self._size)
+        end = self._offsets[behind] if behind < self._size else self._end
+        held = records.content(os.pread(self._descriptor, end - start, start), 0)
+        self._last = records.unpack_all(number, held)
+        return self._last

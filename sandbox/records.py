@@ -5,14 +5,17 @@ Never touches a file.
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from dataclasses import dataclass
 
+from sandbox import calls
+
 FRAME = struct.Struct(">II")  # length and CRC-32 of what follows
 _FIELDS = struct.Struct(">QBBHH")  # at (ms), channel, marks, length of `to`, length of `key`; then to, key, body
 MAX_RECORD = 1 << 24
-_REPEAT, _REPLACES = 1, 2
+_REPEAT, _REPLACES, _CALL = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,22 @@ def pack(record: Record) -> bytes:
     return FRAME.pack(len(content), zlib.crc32(content)) + content
 
 
-def pack_new(channel: int, at: int, to: str, key: str, body: bytes) -> bytes:
-    """As `pack`, of what is no repeat and replaces nothing."""
-    raw_to, raw_key = to.encode(), key.encode()
-    content = _FIELDS.pack(at, channel, 0, len(raw_to), len(raw_key)) + raw_to + raw_key + body
+def pack_call(channel: int, at: int, body: bytes) -> bytes:
+    """The frame of a whole call (calls.py), none of whose recipients was known before."""
+    content = _FIELDS.pack(at, channel, _CALL, 0, 0) + body
     return FRAME.pack(len(content), zlib.crc32(content)) + content
+
+
+def unpack_all(number: int, held: bytes) -> list[Record]:
+    """The records that a frame holds, the first of which has this number: one, or one for each recipient of a call."""
+    at, channel, marks, _, _ = _FIELDS.unpack_from(held)
+    if not marks & _CALL:
+        return [unpack(number, held)]
+    recipients = calls.recipients_of(json.loads(held[_FIELDS.size :]))
+    return [
+        Record(number + index, channel, at, to, key, body, repeat=False, replaces=False)
+        for index, (to, key, body) in enumerate(recipients)
+    ]
 
 
 def content(data: bytes, position: int) -> bytes:

@@ -31,11 +31,11 @@ KINDS = frozenset(int(kind) for kind in ReceiptKind)
 
 
 def read_outcomes(event: OutcomeBatch) -> Outcomes:
-    """The batch as columns; Invalid where they are not of one length or a state is not a final one."""
+    """The batch as columns; Invalid where they do not fit or a state is not a final one."""
     size = len(event.positions)
-    channels = list(event.channels) * size if len(event.channels) == 1 else list(event.channels)
-    lengths = {len(event.states), len(event.reasons), len(event.times), len(channels), len(event.contacts) / ids.SIZE}
-    if lengths != {size} or not RANKS.keys() >= set(event.states):
+    lengths = {len(column) for column in (event.states, event.reasons, event.times, event.channels)}
+    fits = lengths <= {1, size} and len(event.contacts) == size * ids.SIZE
+    if not fits or not RANKS.keys() >= set(event.states):
         raise Invalid("OUTCOMES_MALFORMED", "Columns differ in length, or a state is not final.")
     return Outcomes(
         tenant=event.tenant,
@@ -43,7 +43,7 @@ def read_outcomes(event: OutcomeBatch) -> Outcomes:
         run=event.run,
         batch=event.batch,
         positions=list(event.positions),
-        channels=channels,
+        channels=list(event.channels),
         states=list(event.states),
         reason_words=list(event.reason_words),
         reasons=list(event.reasons),

@@ -15,6 +15,7 @@ from services.analytics.domain.outcomes import Outcomes
 from services.analytics.domain.receipts import ReceiptCounts
 from services.analytics.domain.snapshot import Snapshot
 from services.message_states import RANKS
+from services.runtime import ids
 from services.runtime.database import Transaction
 
 RANK_OF = {int(state): rank for state, rank in RANKS.items()}
@@ -34,6 +35,18 @@ ON CONFLICT (run, state) DO UPDATE SET n = k.n + excluded.n
 """
 ARE_NEW = """
 SELECT NOT EXISTS (SELECT FROM outcome WHERE run = $1 AND batch = $2 AND position = ANY($3::int[]))
+"""
+IS_NEW_BLOCK = """
+SELECT NOT EXISTS (SELECT FROM outcome WHERE run = $1 AND batch = $2 AND position BETWEEN $3 AND $4)
+"""
+STORE_NEW_BLOCK = f"""
+WITH added AS (
+    INSERT INTO outcome (run, batch, position, contact, tenant, campaign, channel, state, rank, reason, at)
+    SELECT $1, $2, $3 + n, substring($4::bytea FROM {ids.SIZE} * n + 1 FOR {ids.SIZE}), $5, $6, $7, $8, $9, $10,
+           timestamptz 'epoch' + $11::bigint * interval '1 millisecond'
+      FROM generate_series(0, $12::int - 1) AS n)
+INSERT INTO counter AS k (run, state, n) VALUES ($1, $8, $12)
+ON CONFLICT (run, state) DO UPDATE SET n = k.n + excluded.n
 """
 # Without ON CONFLICT, which inserts each row tentatively first, this is faster by half.
 STORE_NEW = f"""
@@ -89,6 +102,9 @@ class RunRow:
 
 async def store_outcomes(tx: Transaction, outcomes: Outcomes) -> None:
     """Store rows, or correct those of a lower rank, and their counters with them; the run's row must be locked."""
+    if outcomes.is_block and await _store_new_block(tx, outcomes):
+        return
+    states = outcomes.spread(outcomes.states)
     are_new = await tx.raw.fetchval(ARE_NEW, outcomes.run, outcomes.batch, outcomes.positions)
     await tx.raw.execute(
         STORE_NEW if are_new else STORE_BY_RANK,
@@ -99,12 +115,35 @@ async def store_outcomes(tx: Transaction, outcomes: Outcomes) -> None:
         outcomes.contacts,
         outcomes.reason_words,
         outcomes.positions,
-        outcomes.states,
-        [RANK_OF[state] for state in outcomes.states],
-        outcomes.channels,
-        outcomes.reasons,
-        outcomes.times,
+        states,
+        [RANK_OF[state] for state in states],
+        outcomes.spread(outcomes.channels),
+        outcomes.spread(outcomes.reasons),
+        outcomes.spread(outcomes.times),
     )
+
+
+async def _store_new_block(tx: Transaction, outcomes: Outcomes) -> bool:
+    """Store neighbours that ended alike; False where some of them are there already."""
+    first, size, state = outcomes.positions[0], len(outcomes.positions), outcomes.states[0]
+    if not await tx.raw.fetchval(IS_NEW_BLOCK, outcomes.run, outcomes.batch, first, first + size - 1):
+        return False
+    await tx.raw.execute(
+        STORE_NEW_BLOCK,
+        outcomes.run,
+        outcomes.batch,
+        first,
+        outcomes.contacts,
+        outcomes.tenant,
+        outcomes.campaign,
+        outcomes.channels[0],
+        state,
+        RANK_OF[state],
+        outcomes.reason_words[outcomes.reasons[0]],
+        outcomes.times[0],
+        size,
+    )
+    return True
 
 
 async def meet_run(tx: Transaction, *, run: bytes, tenant: bytes, campaign: bytes) -> None:

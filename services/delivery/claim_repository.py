@@ -8,7 +8,7 @@ transaction.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ import asyncpg
 
 from services.delivery.run_repository import ACTIVE, SENDING, STOPPED
 from services.message_states import MessageState
+from services.runtime import ids
 from services.runtime.database import Transaction
 
 LEASE = datetime.timedelta(seconds=30)
@@ -99,6 +100,43 @@ class OutcomeRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeBlock:
+    """Neighbouring positions without endpoints that ended alike, as those of one HTTP call do: their rows are made by
+    one statement, out of the contacts' ids end to end."""
+
+    first: int
+    contacts: bytes
+    channel: int
+    state: int
+    reason: str
+    code: int
+    attempts: int
+    repeated: bool
+    final_at: datetime.datetime
+
+    @property
+    def positions(self) -> range:
+        """All of them."""
+        return range(self.first, self.first + len(self.contacts) // ids.SIZE)
+
+    def rows(self) -> Iterator[OutcomeRow]:
+        """One by one."""
+        for index, position in enumerate(self.positions):
+            yield OutcomeRow(
+                position=position,
+                contact=self.contacts[index * ids.SIZE : (index + 1) * ids.SIZE],
+                endpoint=b"",
+                channel=self.channel,
+                state=self.state,
+                reason=self.reason,
+                code=self.code,
+                attempts=self.attempts,
+                repeated=self.repeated,
+                final_at=self.final_at,
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRow:
     """One attempt that did not end its message, in the order of the table's columns behind run and batch."""
 
@@ -126,6 +164,11 @@ OUTCOME_COLUMNS = (
 )
 
 
+STORE_BLOCK = f"""
+INSERT INTO outcome ({", ".join(OUTCOME_COLUMNS)})
+SELECT $1, $2, $3 + n, substring($4::bytea FROM {ids.SIZE} * n + 1 FOR {ids.SIZE}), '', $5, $6, $7, $8, $9, $10, $11
+  FROM generate_series(0, octet_length($4::bytea) / {ids.SIZE} - 1) AS n
+"""
 ATTEMPT_COLUMNS = ("run", "batch", "position", "attempt", "kind", "code", "reason", "at")
 
 
@@ -154,6 +197,7 @@ async def settle(
     *,
     outcomes: Sequence[OutcomeRow],
     back: Sequence[GiveBack],
+    blocks: Sequence[OutcomeBlock] = (),
     attempts: Sequence[AttemptRow] = (),
 ) -> bool:
     """Delete the claim, give back what is not final, store what is, and the attempts that ended nothing. False where
@@ -176,6 +220,21 @@ async def settle(
             "outcome",
             columns=OUTCOME_COLUMNS,
             records=[(claim.run, claim.batch, *row) for row in outcomes],
+        )
+    for block in blocks if mine else ():
+        await tx.raw.execute(
+            STORE_BLOCK,
+            claim.run,
+            claim.batch,
+            block.first,
+            block.contacts,
+            block.channel,
+            block.state,
+            block.reason,
+            block.code,
+            block.attempts,
+            block.repeated,
+            block.final_at,
         )
     if mine and attempts:
         await tx.raw.copy_records_to_table(

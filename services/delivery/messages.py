@@ -6,7 +6,8 @@ Never decides anything.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from carillon.campaigns.v1.campaigns_pb2 import UNKNOWN_POLICY_RETRY
@@ -18,7 +19,7 @@ from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
 from carillon.events.v1.message_receipts_pb2 import ReceiptBatch
 from carillon.events.v1.run_ended_pb2 import RunEnded
 
-from services.delivery.claim_repository import OutcomeRow
+from services.delivery.claim_repository import OutcomeBlock, OutcomeRow
 from services.delivery.domain.channels import UnknownPolicy
 from services.delivery.domain.receipts import ReceiptKind
 from services.message_states import MessageState
@@ -46,6 +47,10 @@ class RecipientColumns:
         """The contact's id."""
         return self._contacts[position * SIZE : (position + 1) * SIZE]
 
+    def contacts(self, first: int, end: int) -> bytes:
+        """The ids of these positions' contacts, end to end."""
+        return self._contacts[first * SIZE : end * SIZE]
+
     def contact_bounds(self) -> tuple[bytes, bytes]:
         """The lowest and the highest contact."""
         contacts = [self._contacts[start : start + SIZE] for start in range(0, len(self._contacts), SIZE)]
@@ -55,6 +60,11 @@ class RecipientColumns:
         """The endpoint's id, empty where the channel has none."""
         endpoint = self._endpoints[position * SIZE : (position + 1) * SIZE]
         return b"" if endpoint == NO_ENDPOINT else endpoint
+
+    @property
+    def has_endpoints(self) -> bool:
+        """Whether any position of the chunk has one."""
+        return bool(self._endpoints)
 
     def has_any(self, channels: Collection[int]) -> bool:
         """Whether any position of the chunk goes one of these ways."""
@@ -109,25 +119,39 @@ def milliseconds(instant: datetime.datetime) -> int:
 
 
 def outcome_batch(
-    *, tenant: bytes, campaign: bytes, run: bytes, batch: int, rows: Sequence[OutcomeRow]
+    *,
+    tenant: bytes,
+    campaign: bytes,
+    run: bytes,
+    batch: int,
+    rows: Sequence[OutcomeRow],
+    blocks: Sequence[OutcomeBlock] = (),
 ) -> OutcomeBatch:
-    """Columns of rows."""
+    """Columns of rows, and of blocks behind them."""
     words = {"": 0}
-    for reason in dict.fromkeys([row.reason for row in rows]):
+    items: list[OutcomeRow | OutcomeBlock] = [*rows, *blocks]
+    for reason in dict.fromkeys([item.reason for item in items]):
         words.setdefault(reason, len(words))
-    instants = {at: milliseconds(at) for at in {row.final_at for row in rows}}
+    instants = {at: milliseconds(at) for at in {item.final_at for item in items}}
+
+    def column(of: Callable[[OutcomeRow | OutcomeBlock], int]) -> list[int]:
+        values = [of(row) for row in rows]
+        for block in blocks:
+            values += [of(block)] * len(block.positions)
+        return values[:1] if len(set(values)) == 1 else values
+
     return OutcomeBatch(
         tenant=tenant,
         campaign=campaign,
         run=run,
         batch=batch,
-        positions=[row.position for row in rows],
-        states=[row.state for row in rows],
+        positions=[*(row.position for row in rows), *itertools.chain.from_iterable(b.positions for b in blocks)],
+        states=column(lambda item: item.state),
         reason_words=list(words),
-        reasons=[words[row.reason] for row in rows],
-        contacts=b"".join([row.contact for row in rows]),
-        times=[instants[row.final_at] for row in rows],
-        channels=[row.channel for row in rows],
+        reasons=column(lambda item: words[item.reason]),
+        contacts=b"".join([*(row.contact for row in rows), *(block.contacts for block in blocks)]),
+        times=column(lambda item: instants[item.final_at]),
+        channels=column(lambda item: item.channel),
     )
 
 

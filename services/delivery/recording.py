@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,9 +18,9 @@ import structlog
 
 from services import topics
 from services.delivery import claim_repository, late_truth, messages, suppression_repository
-from services.delivery.claim_repository import AttemptRow, Claim, GiveBack, OutcomeRow
+from services.delivery.claim_repository import AttemptRow, Claim, GiveBack, OutcomeBlock, OutcomeRow
 from services.delivery.domain.channels import WITHOUT_KEYS, Channel, UnknownPolicy, parks
-from services.delivery.domain.positions import spell_positions
+from services.delivery.domain.positions import ranges, spell_positions
 from services.delivery.domain.verdicts import NO_ANSWER, Again, Final, judge, unsent
 from services.delivery.journal import Trail
 from services.delivery.messages import RecipientColumns
@@ -34,8 +35,8 @@ from services.runtime.errors import Unavailable
 log = structlog.get_logger()
 
 TRY_AGAIN_SECONDS = 0.5
-EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
 SENT = Final(MessageState.SENT, "")  # what every accepted message becomes
+LEAST_BLOCK = 50  # positions; for fewer a statement of their own is not worth it
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class Record:
     policy: UnknownPolicy
     is_mine: bool = True  # whether this process made the attempts
     outcomes: list[OutcomeRow] = field(default_factory=list)
+    blocks: list[OutcomeBlock] = field(default_factory=list)  # further outcomes
     attempts: list[AttemptRow] = field(default_factory=list)
     again: dict[tuple[float, int, bool], list[int]] = field(default_factory=dict)
     retired: list[bytes] = field(default_factory=list)  # browsers' subscriptions
@@ -68,12 +70,10 @@ class Record:
     def judge(self, recipients: RecipientColumns, answers: Sequence[Answer]) -> None:
         """Take each answer for what it means."""
         claim, chance = self.claim, random.random  # looked up once: this is every message's way
-        second, at = 0.0, EPOCH  # of the answer before: those of one call have the same
+        accepted: dict[tuple[float, int], list[int]] = {}  # (instant, code) → positions
         for answer in answers:
-            if answer.at != second:
-                second, at = answer.at, datetime.datetime.fromtimestamp(answer.at, datetime.UTC)
             if answer.kind is AnswerKind.ACCEPTED:
-                self._final(recipients, answer.position, SENT, answer.code, claim.attempt + 1, at)
+                accepted.setdefault((answer.at, answer.code), []).append(answer.position)
                 continue
             verdict = judge(
                 answer,
@@ -85,9 +85,12 @@ class Record:
             if isinstance(verdict, Again):
                 self._again(answer, verdict)
                 continue
+            at = datetime.datetime.fromtimestamp(answer.at, datetime.UTC)
             self._final(recipients, answer.position, verdict, answer.code, claim.attempt + 1, at)
             if answer.kind is AnswerKind.RETIRED:
                 self._retire(recipients, answer.position)
+        for (instant, code), positions in accepted.items():
+            self._sent(recipients, positions, code, datetime.datetime.fromtimestamp(instant, datetime.UTC))
 
     def take_over(self, recipients: RecipientColumns, trail: Trail, *, now: float) -> None:
         """What becomes of the positions of somebody who will never record them; `trail` is the journal's."""
@@ -139,6 +142,28 @@ class Record:
         elif recipients.channel(position) == Channel.EMAIL:
             self.dead_addresses.append(recipients.address(position))
 
+    def _sent(self, recipients: RecipientColumns, positions: list[int], code: int, at: datetime.datetime) -> None:
+        """Positions that were accepted in one instant: rows, or blocks where many stand side by side."""
+        attempts, channel = self.claim.attempt + 1, recipients.only_channel
+        if len(positions) < LEAST_BLOCK or channel is None or recipients.has_endpoints:
+            for position in positions:
+                self._final(recipients, position, SENT, code, attempts, at)
+            return
+        for first, end in ranges(positions):
+            self.blocks.append(
+                OutcomeBlock(
+                    first=first,
+                    contacts=recipients.contacts(first, end),
+                    channel=channel,
+                    state=int(SENT.state),
+                    reason=SENT.reason,
+                    code=code,
+                    attempts=attempts,
+                    repeated=self.claim.doubtful,
+                    final_at=at,
+                )
+            )
+
     def _final(
         self,
         recipients: RecipientColumns,
@@ -184,7 +209,7 @@ class Recorder:
                 log.warning("answers wait for the database", claim=record.claim.id, problem=str(error.__cause__))
                 await asyncio.sleep(TRY_AGAIN_SECONDS)
         if mine:
-            for state, count in Counter(row.state for row in record.outcomes).items():
+            for state, count in _by_state(record).items():
                 metrics.MESSAGES.labels(state=MessageState(state).name).inc(count)
         elif record.is_mine:
             metrics.CLAIMS_LOST.inc()
@@ -194,12 +219,18 @@ class Recorder:
     async def _settle(self, tx: Transaction, record: Record) -> bool:
         claim, run, now = record.claim, record.run, self._clock.now()
         mine = await claim_repository.settle(
-            tx, claim, outcomes=record.outcomes, back=record.give_back(now), attempts=record.attempts
+            tx,
+            claim,
+            outcomes=record.outcomes,
+            blocks=record.blocks,
+            back=record.give_back(now),
+            attempts=record.attempts,
         )
         if not mine:
             if record.is_mine:  # my attempts are true whoever holds the claim now, or had been recorded unheard
                 event_id = b"late:%d" % claim.id
-                await late_truth.learn(tx, run, batch=claim.batch, rows=record.outcomes, event_id=event_id)
+                rows = [*record.outcomes, *itertools.chain.from_iterable(block.rows() for block in record.blocks)]
+                await late_truth.learn(tx, run, batch=claim.batch, rows=rows, event_id=event_id)
             return False
         if record.dead_addresses:
             await suppression_repository.suppress_addresses(
@@ -210,13 +241,18 @@ class Recorder:
                 addresses=record.dead_addresses,
                 reason=suppression_repository.HARD_BOUNCE,
             )
-        if record.outcomes:
+        if record.outcomes or record.blocks:
             await outbox.publish(
                 tx,
                 topic=topics.MESSAGE_OUTCOMES.name,
                 key=run.tenant + run.id,
                 event=messages.outcome_batch(
-                    tenant=run.tenant, campaign=run.campaign, run=run.id, batch=claim.batch, rows=record.outcomes
+                    tenant=run.tenant,
+                    campaign=run.campaign,
+                    run=run.id,
+                    batch=claim.batch,
+                    rows=record.outcomes,
+                    blocks=record.blocks,
                 ),
                 event_id=b"claim:%d" % claim.id,
             )
@@ -229,3 +265,10 @@ class Recorder:
                 event_id=b"retired:%d" % claim.id,
             )
         return True
+
+
+def _by_state(record: Record) -> Counter[int]:
+    counts = Counter([row.state for row in record.outcomes])
+    for block in record.blocks:
+        counts[block.state] += len(block.positions)
+    return counts

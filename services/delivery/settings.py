@@ -23,4 +23,4 @@ class DeliverySettings(ChassisSettings):
     vapid_subject: str = "mailto:operator@carillon.invalid"  # where a push service reaches the operator (RFC 8292)
     connections_per_origin: int = 32  # to one push service
     claims_at_once: int = 2  # per process; a claim is at most a quarter of a second of sending
-    claim_size: int = 1000  # positions at most; fewer where that is more than a quarter of a second of sending
+    claim_size: int = 2000  # positions at most; fewer where that is more than a quarter of a second of sending

@@ -15,7 +15,7 @@ import structlog
 from carillon.events.v1.audience_batches_pb2 import Recipients
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RunStarted
 from carillon.segments.v1.filter_pb2 import Filter as FilterMessage
-from carillon.segments.v1.segments_pb2 import CHANNEL_EMAIL, CHANNEL_PUSH
+from carillon.segments.v1.segments_pb2 import CHANNEL_EMAIL, CHANNEL_HTTP, CHANNEL_PUSH
 
 from services.runtime import ids
 from services.runtime.background import run_in_background
@@ -28,7 +28,7 @@ from services.segments.domain.audience import Audience, AudienceState, Batch
 from services.segments.filter_messages import read_filter
 from services.segments.messages import digest, publish_batch, publish_totals
 from services.segments.non_openers import NonOpeners
-from services.segments.recipients import Row, position_bytes, write_recipients
+from services.segments.recipients import Row, most_bytes, position_bytes, write_recipients
 from services.segments.retrying import AudienceForgotten, Retries
 from services.segments.walk_sql import NO_ENDPOINT
 
@@ -56,6 +56,13 @@ def build_batch(rows: Sequence[Row], *, number: int, before: bytes) -> Batch:
         digest=digest(recipients),
         recipients=recipients,
     )
+
+
+def size_of_batch(rows: Sequence[Row]) -> int:
+    """How many of these rows, from the first on, a batch has room for."""
+    if most_bytes(rows) <= batching.MAX_BYTES:
+        return len(rows)
+    return batching.cut([position_bytes(row) for row in rows])
 
 
 def pause_after(positions: int, channels: Sequence[int]) -> float:
@@ -144,7 +151,8 @@ class Freezer:
         number, before, ended = audience.batch_count, audience.last_contact, False
         rows: list[Row] = []
         while not self._stopping:
-            wanted = batching.positions_of(number) - len(rows)
+            most = batching.positions_of(number, by_calls=set(run.channels) == {CHANNEL_HTTP})
+            wanted = most - len(rows)
             if not ended and wanted > 0:
                 found = await source.fetch(wanted)
                 ended = len(found) < wanted
@@ -154,7 +162,7 @@ class Freezer:
                 return
             if not rows:
                 continue
-            count = batching.cut([position_bytes(row) for row in rows], number=number)
+            count = size_of_batch(rows[:most])
             batch = build_batch(rows[:count], number=number, before=before)
             if not await self._append(audience, batch):
                 return

@@ -6,6 +6,7 @@ Never decides which positions make a batch; it says how many bytes each takes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from carillon.events.v1.audience_batches_pb2 import FieldColumn, Recipients
@@ -17,6 +18,7 @@ P256DH_BYTES = 65
 AUTH_BYTES = 16
 FIXED_BYTES = 2 * ids.SIZE + P256DH_BYTES + AUTH_BYTES + 1 + 4  # of a position, beside its texts
 TEXT_BYTES = 3  # that a text costs beside its own
+UTF8_BYTES = 4  # that a character takes at most
 FIELDS = 6  # contact, channel, endpoint, address, p256dh, auth; the fields follow
 
 Row = Sequence[Any]
@@ -28,6 +30,13 @@ def position_bytes(row: Row) -> int:
     for value in row[FIELDS:]:
         size += TEXT_BYTES + len(value.encode())
     return size
+
+
+def most_bytes(rows: Sequence[Row]) -> int:
+    """An upper bound of what these positions take, found without looking at each text's encoding."""
+    texts = [3, *range(FIELDS, len(rows[0]))] if rows else []
+    characters = sum(sum(map(len, map(itemgetter(column), rows))) for column in texts)
+    return UTF8_BYTES * characters + len(rows) * (FIXED_BYTES + TEXT_BYTES * len(texts))
 
 
 def write_recipients(rows: Sequence[Row]) -> bytes:

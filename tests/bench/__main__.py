@@ -148,7 +148,7 @@ async def _http_batches(there: Running, table: Table) -> None:
     for _ in range(ROUNDS):
         turns.append(await channel_campaigns.calls(there.described, workspace, people=HTTP_PEOPLE))
         plain.append(await channel_campaigns.call_plainly(there.described["sandbox"], PLAIN_PEOPLE))
-    what = f"a campaign to {HTTP_PEOPLE:,} recipients by HTTP, 1,000 in a call"
+    what = f"a campaign to {HTTP_PEOPLE:,} recipients by HTTP, 2,000 in a call"
     _add_turns(table, what, turns, HTTP_PEOPLE, bound="≥ 60,000 recipients/s")
     _add_plain(table, "one POST per recipient by aiohttp, 32 connections", turns, plain)
 

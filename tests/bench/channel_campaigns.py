@@ -53,8 +53,8 @@ async def email(described: Mapping[str, Any], workspace: Workspace, *, people: i
 
 
 async def calls(described: Mapping[str, Any], workspace: Workspace, *, people: int) -> Turn:
-    """To everybody of the workspace, a thousand in a call."""
-    account = await add_endpoint(described, workspace)
+    """To everybody of the workspace, two thousand in a call."""
+    account = await add_endpoint(described, workspace, recipientsPerCall=2000)
     content = {"providerAccount": account, "content": '{"title": "On its way"}', "contactFields": ["plan", "country"]}
     return await _turn(described, workspace, {"channels": ["CHANNEL_HTTP"], "httpContent": content}, people)
 

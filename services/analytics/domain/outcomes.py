@@ -1,4 +1,4 @@
-"""Owns a batch of final messages as it is stored: columns of equal length.
+"""Owns a batch of final messages as it is stored: columns of one length, or of one entry where all are the same.
 
 Never a row of its own: rows exist in the database only.
 """
@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Final states of some positions of one batch of a run's audience."""
+    """Final states of some positions of one batch of a run's audience.
+
+    Of the columns beside `positions` and `contacts`, one entry may stand for all.
+    """
 
     tenant: bytes
     campaign: bytes
@@ -24,3 +27,14 @@ class Outcomes:
     reasons: Sequence[int]  # indices into `reason_words`
     contacts: bytes  # 12 bytes each, end to end
     times: Sequence[int]  # milliseconds since 1970
+
+    @property
+    def is_block(self) -> bool:
+        """Neighbouring positions, ascending, that ended alike: as many as one call of HTTP has."""
+        first, size = self.positions[0] if self.positions else 0, len(self.positions)
+        alike = all(len(column) == 1 for column in (self.channels, self.states, self.reasons, self.times))
+        return size > 1 and alike and self.positions == [*range(first, first + size)]
+
+    def spread(self, column: Sequence[int]) -> list[int]:
+        """An entry of the column for each position."""
+        return [*column] * len(self.positions) if len(column) == 1 else [*column]

@@ -9,6 +9,7 @@ from __future__ import annotations
 CLAIM_SECONDS = 0.25
 FIRST = 250
 LEAST = 20
+USUAL = 1000  # positions of a large claim; those that go by HTTP calls alone may be larger
 MOST_CLAIMS = 6  # of one run at once: where a claim is much less than a quarter of a second, as with HTTP calls
 WEIGHT = 0.3  # of the newest claim in the moving average
 
@@ -41,7 +42,7 @@ class Pace:
         """How many the run may have in this process at once, if it is alone."""
         if self._per_second is None:
             return self._claims_at_once
-        wanted = round(self._per_second * CLAIM_SECONDS / self._most)
+        wanted = round(self._per_second * CLAIM_SECONDS / min(self._most, USUAL))
         return max(min(wanted, MOST_CLAIMS), self._claims_at_once)
 
     @property

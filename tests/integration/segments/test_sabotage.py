@@ -13,7 +13,7 @@ from services.segments.domain import batching
 from services.segments.domain.audience import Audience
 from tests.integration.segments.audiences import Interrupted, Segments, person
 
-PEOPLE = batching.positions_of(0) + 50
+PEOPLE = batching.FIRST_POSITIONS + 50
 
 
 def resolve_anew(monkeypatch: pytest.MonkeyPatch) -> None:

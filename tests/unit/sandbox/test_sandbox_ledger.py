@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ def _note(ledger: Ledger, *keys: str) -> None:
 
 def _keys(ledger: Ledger) -> list[str]:
     return [record.key for record in ledger.read(0, 1_000)]
+
+
+def _keys_of(ledger: Ledger, first: int, count: int) -> list[str]:
+    return [record.key for record in ledger.read(first, count)]
 
 
 def test_what_was_flushed_is_read_again_by_another_start(tmp_path: Path) -> None:
@@ -80,6 +85,28 @@ def test_any_text_and_any_bytes_come_back_as_they_were(
     ledger.flush()
 
     assert [(each.to, each.key, each.body) for each in Ledger(path).read(0, 100)] == records
+
+
+def test_a_call_is_read_recipient_by_recipient_wherever_reading_begins(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "log")
+    _note(ledger, "before")
+    keys = [str(number) for number in range(5)]
+    recipients = [{"key": key, "to": f"to-{key}", "fields": {"n": int(key)}} for key in keys]
+    body = json.dumps({"campaign": "c", "content": {"title": "Hi"}, "recipients": recipients}).encode()
+    ledger.append_call(channel=3, at=7, keys=keys, body=body)
+    _note(ledger, "behind", "4")
+    every = ["before", "0", "1", "2", "3", "4", "behind", "4"]
+
+    for start in (ledger, Ledger(tmp_path / "log")):
+        assert [_keys_of(start, first, 3) for first in range(9)] == [every[first : first + 3] for first in range(9)]
+        assert [record.number for record in start.read(2, 5)] == [2, 3, 4, 5, 6]
+        assert start.read(3, 1)[0].body == b'{"campaign":"c","content":{"title":"Hi"},"fields":{"n":2}}'
+        assert start.read(3, 1)[0].to == "to-2"
+        assert (start.knows(3, "4"), start.knows_none(3, ["4", "5"]), start.knows_none(3, ["5", "5"])) == (
+            True,
+            False,
+            False,
+        )
 
 
 def test_a_log_of_many_blocks_is_found_whole(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from functools import partial
 
 from carillon.delivery.v1.delivery_pb2 import StateCounts
 
 from services.delivery import messages
-from services.delivery.domain.channels import UnknownPolicy
+from services.delivery.domain.channels import Channel, UnknownPolicy
 from services.delivery.messages import RecipientColumns
 from services.delivery.recording import Record
 from services.delivery.senders.sender import AnswerKind
@@ -54,7 +55,7 @@ def test_what_is_not_counted_is_zero() -> None:
     assert messages.counted(messages.state_counts({})) == dict.fromkeys(map(int, MessageState), 0)
 
 
-def test_an_outcome_batch_has_one_entry_per_row_in_every_column() -> None:
+def test_an_outcome_batch_has_an_entry_for_each_row_or_one_for_all() -> None:
     record = Record(claim=a_claim(batch=3), run=RUN, policy=UnknownPolicy.PARK)
     answers = [
         an_answer(0, AnswerKind.ACCEPTED),
@@ -66,12 +67,41 @@ def test_an_outcome_batch_has_one_entry_per_row_in_every_column() -> None:
     event = messages.outcome_batch(tenant=RUN.tenant, campaign=RUN.campaign, run=RUN.id, batch=3, rows=record.outcomes)
 
     assert (event.tenant, event.campaign, event.run, event.batch) == (RUN.tenant, RUN.campaign, RUN.id, 3)
-    assert list(event.positions) == [0, 4, 5]
-    assert list(event.states) == [MessageState.SENT, MessageState.FAILED, MessageState.FAILED]
-    assert [event.reason_words[word] for word in event.reasons] == ["", "PUSH_REJECTED_400", "PUSH_REJECTED_400"]
-    assert event.contacts == b"".join(numbered(b"contact", position) for position in (0, 4, 5))
-    assert list(event.times) == [1_700_000_000_000] * 3
-    assert list(event.channels) == [PUSH] * 3
+    assert list(event.positions) == [4, 5, 0]
+    assert list(event.states) == [MessageState.FAILED, MessageState.FAILED, MessageState.SENT]
+    assert [event.reason_words[word] for word in event.reasons] == ["PUSH_REJECTED_400", "PUSH_REJECTED_400", ""]
+    assert event.contacts == b"".join(numbered(b"contact", position) for position in (4, 5, 0))
+    assert list(event.times) == [1_700_000_000_000], "one entry where all are the same"
+    assert list(event.channels) == [PUSH]
+
+
+def a_record_of_a_call(*, size: int, refused: int) -> Record:
+    """What one HTTP call to so many brought: all accepted but one."""
+    by_http = recipients(size, channels=[Channel.HTTP], endpoints=b"")
+    record = Record(claim=a_claim(size, recipients=by_http), run=RUN, policy=UnknownPolicy.PARK)
+    kinds = [AnswerKind.REJECTED if position == refused else AnswerKind.ACCEPTED for position in range(size)]
+    columns = RecipientColumns(record.claim.recipients)
+    record.judge(columns, [an_answer(position, kind) for position, kind in enumerate(kinds)])
+    return record
+
+
+def test_neighbours_that_ended_alike_are_stored_as_blocks() -> None:
+    record = a_record_of_a_call(size=200, refused=120)
+
+    assert [block.positions for block in record.blocks] == [range(120), range(121, 200)]
+    assert [row.position for row in record.outcomes] == [120]
+
+
+def test_a_block_is_its_rows() -> None:
+    record = a_record_of_a_call(size=200, refused=0)
+    rows = [*record.outcomes, *record.blocks[0].rows()]
+
+    batch = partial(messages.outcome_batch, tenant=RUN.tenant, campaign=RUN.campaign, run=RUN.id, batch=3)
+    as_rows, as_blocks = batch(rows=rows), batch(rows=record.outcomes, blocks=record.blocks)
+
+    assert len(rows) == 200
+    assert rows[7].contact == numbered(b"contact", 7)
+    assert as_blocks == as_rows
 
 
 def test_milliseconds_are_rounded_not_cut() -> None:

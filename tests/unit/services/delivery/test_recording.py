@@ -70,7 +70,7 @@ def test_what_is_accepted_after_a_doubt_is_marked_as_repeated() -> None:
 
     record.judge(COLUMNS, [an_answer(0, AnswerKind.ACCEPTED), an_answer(1, AnswerKind.REJECTED)])
 
-    assert [row.repeated for row in record.outcomes] == [True, False]
+    assert {row.position: row.repeated for row in record.outcomes} == {0: True, 1: False}
 
 
 def test_what_ends_in_doubt_after_two_tries_is_marked_in_case_a_late_answer_says_it_arrived() -> None:
