@@ -41,13 +41,16 @@ class Ledger:
 
     def append(self, *, channel: int, at: int, to: str, key: str, body: bytes, replaces: bool = False) -> None:
         """Note a call; a repeat is one whose key was noted before, flushed or not."""
-        repeat = bool(key) and key in self._keys[channel]
-        if key and not repeat:
-            self._keys[channel].add(key)
+        keys = self._keys[channel]
+        repeat = bool(key) and key in keys
+        if repeat:
+            self._buffered_repeats += 1
+            self.repeats += 1
+        elif key:
+            keys.add(key)
             self._buffered.append((channel, key))
-        self._buffer.append((records.pack(Record(0, channel, at, to, key, body, repeat, replaces)), 1))
-        self._buffered_repeats += repeat
-        self.repeats += repeat
+        frame = records.pack(channel, at, to.encode(), key.encode(), body, repeat=repeat, replaces=replaces)
+        self._buffer.append((frame, 1))
 
     def append_call(self, *, channel: int, at: int, keys: Sequence[str], body: bytes) -> None:
         """Note a whole call, as it was received; none of its recipients' keys was noted before."""

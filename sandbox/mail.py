@@ -17,7 +17,8 @@ from sandbox.smtp_server import Mail, SmtpConnection
 from sandbox.subscriptions import Subscriptions
 
 CHANNEL = 2
-_MESSAGE_ID = re.compile(rb"^message-id:[ \t]*<([^@>\s]{1,200})@", re.IGNORECASE | re.MULTILINE)
+# Begins with one plain byte, for which memory is searched; `^` would be tried at every byte.
+_MESSAGE_ID = re.compile(rb"\n(?i:message-id):[ \t]*<([^@>\s]{1,200})@")
 _MAX_NAMED = 2_000  # characters of the recipients in a ledger line
 
 
@@ -51,21 +52,22 @@ class MailProvider:
         return b""
 
     def receive(self, mail: Mail, connection: SmtpConnection) -> None:
-        if mail.fate is Fate.LOST_REQUEST:
+        fate, body = mail.fate, mail.body
+        if fate is Fate.LOST_REQUEST:
             return self._drop(connection)
-        if mail.fate is Fate.REJECTED:
+        if fate is Fate.REJECTED:
             return self._later(connection.reply, self._refusal(554, b"5.7.1 refused for good"))
-        found = _MESSAGE_ID.search(mail.body, 0, max(mail.body.find(b"\r\n\r\n"), 0))
+        found = _MESSAGE_ID.search(b"\n" + body[: max(body.find(b"\r\n\r\n"), 0)])
         self._ledger.append(
             channel=CHANNEL,
             at=int(time.time() * 1000),
             to=", ".join(mail.recipients)[:_MAX_NAMED],
             key=found[1].decode("ascii", "replace") if found else "",
-            body=mail.body,
+            body=body,
         )
         if not self._accepted:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._accepted.append((connection, mail.fate))
+        self._accepted.append((connection, fate))
 
     def _flush(self) -> None:
         accepted, self._accepted = self._accepted, []

@@ -32,11 +32,10 @@ class Record:
     replaces: bool  # took the place of a message that had not been delivered yet
 
 
-def pack(record: Record) -> bytes:
-    """The record's frame; its number is its place in the file."""
-    to, key = record.to.encode(), record.key.encode()
-    marks = (_REPEAT if record.repeat else 0) | (_REPLACES if record.replaces else 0)
-    content = _FIELDS.pack(record.at, record.channel, marks, len(to), len(key)) + to + key + record.body
+def pack(channel: int, at: int, to: bytes, key: bytes, body: bytes, *, repeat: bool, replaces: bool) -> bytes:
+    """The frame of one record, whose number is its place in the file."""
+    marks = (_REPEAT if repeat else 0) | (_REPLACES if replaces else 0)
+    content = b"%b%b%b%b" % (_FIELDS.pack(at, channel, marks, len(to), len(key)), to, key, body)
     return FRAME.pack(len(content), zlib.crc32(content)) + content
 
 

@@ -17,7 +17,8 @@ from sandbox.faults import Fate
 _MAX_LINE = 4_096  # bytes of a command
 MAX_SIZE = 10 * 1024 * 1024  # bytes of a message
 _MAX_RECIPIENTS = 100
-_END = b"\r\n.\r\n"
+_DOT = b".\r\n"  # a line of its own, it ends a body
+_END = b"\r\n" + _DOT
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Mail:
 
     mail_from: str
     recipients: list[str]
-    body: bytes = b""  # dots unstuffed
+    body: bytes = b""  # as received, dots stuffed
     fate: Fate = Fate.SERVED
 
 
@@ -120,15 +121,19 @@ class SmtpConnection(asyncio.Protocol):
         """Take from the buffer whatever is whole, then answer all of it with one write."""
         at, self._going = 0, True
         while self._transport is not None and not self._waiting:
-            ended = self._body_end(at) if self._in_body else self._line_end(at)
-            if not ended:
-                break
-            part, at = self._buffer[at:ended], ended
-            self._searched = 0
+            buffer = self._buffer
             if self._in_body:
-                self._hand_over(part)
+                ended = self._body_end(at)
+                if not ended:
+                    break
+                body, at, self._searched = buffer[at : ended - len(_DOT)], ended, 0
+                self._hand_over(body)
             else:
-                self._command(part[:-2])
+                ended = buffer.find(b"\r\n", at)
+                if ended < 0:
+                    break
+                line, at = buffer[at:ended], ended + 2
+                self._command(line)
         self._going = False
         self._buffer = self._buffer[at:]
         if len(self._buffer) > (MAX_SIZE if self._in_body else _MAX_LINE) and not self._waiting:
@@ -136,24 +141,17 @@ class SmtpConnection(asyncio.Protocol):
             self._close()
         self._flush()
 
-    def _line_end(self, at: int) -> int:
-        found = self._buffer.find(b"\r\n", at)
-        return found + 2 if found >= 0 else 0
-
     def _body_end(self, at: int) -> int:
-        if self._buffer.startswith(b".\r\n", at):
-            return at + 3
+        if self._buffer.startswith(_DOT, at):
+            return at + len(_DOT)
         found = self._buffer.find(_END, max(at, at + self._searched - len(_END)))
         self._searched = len(self._buffer) - at
         return found + len(_END) if found >= 0 else 0
 
-    def _hand_over(self, part: bytes) -> None:
+    def _hand_over(self, body: bytes) -> None:
         mail, self._mail, self._in_body = self._mail, None, False
         assert mail is not None
-        body = part[:-3]
-        if b"\r\n.." in body:
-            body = body.replace(b"\r\n..", b"\r\n.")
-        mail.body = body[1:] if body.startswith(b"..") else body
+        mail.body = body
         if not mail.recipients:
             return self._say(b"554 5.5.1 to nobody")
         if len(body) > MAX_SIZE:
