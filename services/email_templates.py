@@ -55,7 +55,8 @@ class EmailTemplate:
 
     def __init__(self, *, subject: str, html: str, text: str, path: str) -> None:
         """Raises Invalid with the part's path, such as `email_content.html`, and the line."""
-        self._environment = _environment("lenient")
+        self._environment = environment("lenient")
+        self.sources: dict[str, str] = {}  # part → source with every field in snake_case
         self._plain: dict[str, str] = {}  # parts with nothing to fill in
         used: set[str] = set()
         required: dict[str, str] = {}
@@ -74,7 +75,7 @@ class EmailTemplate:
         defined = {field: value for field, value in values.items() if value}
         try:
             return Rendered(
-                subject=BREAKS.sub(" ", self._render(SUBJECT, defined)).strip(),
+                subject=one_line(self._render(SUBJECT, defined)),
                 html=self._render(HTML, defined),
                 text=self._render(TEXT, defined),
             )
@@ -92,10 +93,11 @@ class EmailTemplate:
         """The part's fields, and those of them that are required."""
         try:
             source = read_source(text)
+            self.sources[part] = source.text
             self._environment.add_template(NAMES[part], source.text)
             if "{" not in text:
                 self._plain[part] = text
-            strict = _environment("semi_strict")
+            strict = environment("semi_strict")
             needed = frozenset().union(*(_needed(strict, shown) for shown in dict.fromkeys(source.shown)))
             self._render(part, dict.fromkeys(source.fields, SAMPLE))
         except NotAllowed as error:
@@ -105,8 +107,14 @@ class EmailTemplate:
         return source.fields, needed
 
 
-def _environment(undefined: Literal["lenient", "semi_strict"]) -> Environment:
-    environment = Environment(
+def one_line(subject: str) -> str:
+    """Without what would end a header."""
+    return (subject if subject.isprintable() else BREAKS.sub(" ", subject)).strip()
+
+
+def environment(undefined: Literal["lenient", "semi_strict"]) -> Environment:
+    """An engine that knows nothing but the language."""
+    engine = Environment(
         fuel=FUEL,
         undefined_behavior=undefined,  # type: ignore[arg-type]  # the stub does not know semi_strict
         keep_trailing_newline=True,
@@ -114,8 +122,8 @@ def _environment(undefined: Literal["lenient", "semi_strict"]) -> Environment:
         pycompat=False,
     )
     for name in BUILT_INS:
-        environment.remove_global(name)
-    return environment
+        engine.remove_global(name)
+    return engine
 
 
 def _needed(strict: Environment, shown: Shown) -> frozenset[str]:

@@ -60,6 +60,8 @@ class Tag:
     tokens: tuple[Token, ...]
     names: tuple[Token, ...]
     line: int
+    start: int
+    end: int
 
     @property
     def fields(self) -> frozenset[str]:
@@ -89,7 +91,7 @@ class Source:
 def read_source(text: str) -> Source:
     """Read what an author wrote. Raises NotAllowed."""
     tags, size = [], 0
-    for tag in _tags(text):
+    for tag in read_tags(text):
         tags.append(tag)
         size += len(tag.tokens)
         if len(tags) > MAX_TAGS or size > MAX_TOKENS:
@@ -126,7 +128,8 @@ def _shown(text: str, tags: list[Tag]) -> Iterator[Shown]:
             yield Shown(_spelled(piece, names), tag.fields, frozenset().union(*guards), tag.line)
 
 
-def _tags(text: str) -> Iterator[Tag]:
+def read_tags(text: str) -> Iterator[Tag]:
+    """All tags in their order, comments left out. Raises NotAllowed."""
     place = 0
     while opening := OPENING.search(text, place):
         line = text.count("\n", 0, opening.start()) + 1
@@ -136,7 +139,7 @@ def _tags(text: str) -> Iterator[Tag]:
                 raise NotAllowed("A comment is not closed.", line=line)
             continue
         tokens, place = _tokens(text, opening.end(), closing="}}" if opening.group() == "{{" else "%}", line=line)
-        yield _tag(opening.group(), tokens, line)
+        yield _tag(opening, tokens, line, end=place)
 
 
 def _tokens(text: str, place: int, *, closing: str, line: int) -> tuple[list[Token], int]:
@@ -156,14 +159,14 @@ def _tokens(text: str, place: int, *, closing: str, line: int) -> tuple[list[Tok
     raise NotAllowed(f"{rest[0]!r} is not allowed here." if rest else "A tag is not closed.", line=line)
 
 
-def _tag(opening: str, tokens: list[Token], line: int) -> Tag:
+def _tag(opening: re.Match[str], tokens: list[Token], line: int, *, end: int) -> Tag:
     statement = ""
-    if opening == "{%":
+    if opening.group() == "{%":
         statement = tokens[0].text if tokens else ""
         if statement not in STATEMENTS:
             raise NotAllowed(f"There is no {statement!r} in templates: only if, elif, else, endif.", line=line)
         tokens = tokens[1:]
-    return Tag(statement, tuple(tokens), tuple(_names(tokens, line)), line)
+    return Tag(statement, tuple(tokens), tuple(_names(tokens, line)), line, opening.start(), end)
 
 
 def _names(tokens: list[Token], line: int) -> Iterator[Token]:

@@ -12,10 +12,10 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.delivery.body_encoding import encode_body
+from services.delivery.body_encoding import UndottedBody
 from services.delivery.domain.message_identity import spell_message_id
 from services.delivery.header_encoding import encode_header
-from services.delivery.senders.smtp_data import CanonicalMail, is_mailbox
+from services.delivery.senders.smtp_data import CanonicalMail, UndottedMail, is_mailbox
 
 _UNDISCLOSED = b"undisclosed-recipients:;"  # RFC 5322 §3.4: a group without members
 _TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
@@ -62,11 +62,12 @@ class EmailSkeleton:
         message_id: bytes,
         to: str,
         subject: str,
-        text: str = "",
-        html: str = "",
+        text: bytes = b"",
+        html: bytes = b"",
         unsubscribe_token: bytes = b"",
     ) -> CanonicalMail:
-        """The whole message with CRLF. `to` that is no mailbox stays out of it (the sender refuses that message)."""
+        """The whole message with CRLF; `text` and `html` are encoded (see body_encoding.py). `to` that is no mailbox
+        stays out of it (the sender refuses that message)."""
         head = b"%bDate: %b\r\nMessage-ID: <%b@%b>\r\nTo: %b\r\nSubject: %b\r\n%b" % (
             self._head,
             self._today(),
@@ -77,11 +78,11 @@ class EmailSkeleton:
             self._list_unsubscribe(unsubscribe_token),
         )
         if not self._has_html:
-            return CanonicalMail(b"%b%b%b" % (head, _TEXT, encode_body(text)))
+            return _kind(text)(head + _TEXT + text)
         if not self._has_text:
-            return CanonicalMail(b"%b%b%b" % (head, _HTML, encode_body(html)))
-        parts = (self._next, _TEXT, encode_body(text), self._next, _HTML, encode_body(html), self._end)
-        return CanonicalMail(b"".join((head, self._alternative, *parts)))
+            return _kind(html)(head + _HTML + html)
+        parts = (head, self._alternative, self._next, _TEXT, text, self._next, _HTML, html, self._end)
+        return _kind(text, html)(b"".join(parts))
 
     def _list_unsubscribe(self, token: bytes) -> bytes:
         if not (self._unsubscribe and token):
@@ -96,6 +97,10 @@ class EmailSkeleton:
         if second != self._second:
             self._second, self._date = second, _date(second)
         return self._date
+
+
+def _kind(*bodies: bytes) -> type[CanonicalMail]:
+    return UndottedMail if all(isinstance(body, UndottedBody) for body in bodies) else CanonicalMail
 
 
 def _date(second: int) -> bytes:

@@ -7,13 +7,14 @@ far ahead of what is sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
 from carillon.campaigns.v1.campaigns_pb2 import EmailContent
 
 from services import names
 from services.delivery.account_senders import AccountSenders, AccountUnusable
+from services.delivery.body_encoding import BodyPattern, encode_body
 from services.delivery.domain.channels import Channel
 from services.delivery.domain.links import RunLinks
 from services.delivery.domain.message_identity import identities
@@ -23,6 +24,7 @@ from services.delivery.run_repository import RunRow
 from services.delivery.senders.sender import Answer, AnswerKind, Journal, Message
 from services.delivery.senders.smtp import EmailAddress, SmtpSender
 from services.delivery.way import all_answered
+from services.email_filling import EmailFilling
 from services.email_templates import CannotRender, EmailTemplate
 
 log = structlog.get_logger()
@@ -60,6 +62,8 @@ class EmailWay:
         self._template = EmailTemplate(
             subject=content.subject, html=content.html, text=content.text, path="email_content"
         )
+        self._filling = EmailFilling(self._template)
+        self._text, self._html = BodyPattern(self._filling.text), BodyPattern(self._filling.html)
         self._skeleton = EmailSkeleton(
             EmailHead(
                 from_email=content.from_email,
@@ -110,13 +114,13 @@ class EmailWay:
 
     def _message(self, batch: int, position: int, key: bytes, to: str, row: tuple[str, ...]) -> Message | Answer:
         try:
-            email = self._template.render(dict(zip(self._fields, row, strict=True)))
+            subject, text, html = self._words(dict(zip(self._fields, row, strict=True)))
             content = self._skeleton.build(
                 message_id=key,
                 to=to,
-                subject=email.subject,
-                text=email.text,
-                html=email.html,
+                subject=subject,
+                text=text,
+                html=html,
                 unsubscribe_token=self._links.token(batch, position),
             )
         except CannotRender:
@@ -125,6 +129,14 @@ class EmailWay:
             log.exception("an email could not be built", run=self._run.id.hex(), position=position)
             return all_answered([position], AnswerKind.REJECTED, CANNOT_BUILD)[0]
         return Message(position, key, EmailAddress(self._from, to), content)
+
+    def _words(self, values: Mapping[str, str]) -> tuple[str, bytes, bytes]:
+        """The subject, and the text and the HTML, encoded. Raises CannotRender."""
+        filled = self._filling.fill(values)
+        if filled is not None:
+            return filled.subject, self._text.encode(filled.text), self._html.encode(filled.html)
+        email = self._template.render(values)
+        return email.subject, encode_body(email.text), encode_body(email.html)
 
 
 class _Sending:

@@ -24,6 +24,7 @@ from pathlib import Path
 import psutil
 import uvloop
 
+from services.delivery.body_encoding import encode_body
 from services.delivery.email_message import EmailHead, EmailSkeleton
 from services.delivery.journal import AttemptJournal
 from services.delivery.senders.sender import AnswerKind, Message
@@ -150,8 +151,8 @@ def _message(number: int) -> Message:
         message_id=key,
         to=to,
         subject=f"Your order is on its way, person {number}",
-        text=text,
-        html=html,
+        text=encode_body(text),
+        html=encode_body(html),
         unsubscribe_token=b"0123456789abcdefghijklmn",
     )
     return Message(number, key, EmailAddress("news@example.com", to), raw)

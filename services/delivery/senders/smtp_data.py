@@ -5,6 +5,7 @@ Never opens a connection; what can be known to be refused before a byte leaves i
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -24,6 +25,10 @@ class CanonicalMail(bytes):
 
     Whoever makes one vouches for that: it is not looked at again.
     """
+
+
+class UndottedMail(CanonicalMail):
+    """One of which, besides, no line begins with a dot."""
 
 
 class EmailBytes(NamedTuple):
@@ -56,6 +61,7 @@ def email_bytes(message: Message, abilities: Abilities) -> EmailBytes | str:
     )
 
 
+@functools.lru_cache(maxsize=4096)  # a message's sender is everybody's, its recipient is asked for twice
 def is_mailbox(text: str) -> bool:
     """Whether it is one plain ASCII mailbox: no quotes, no route, no list, no comment (RFC 5321 §4.1.2)."""
     return len(text) <= 254 and _MAILBOX.fullmatch(text) is not None
@@ -72,6 +78,8 @@ def _canonical(payload: bytes) -> bytes | None:
 
 
 def _stuffed(content: bytes) -> bytes:
+    if isinstance(content, UndottedMail):
+        return content
     if b"\n." in content:
         content = content.replace(b"\n.", b"\n..")
     return b"." + content if content.startswith(b".") else content

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from services.delivery.body_encoding import encode_body
 from services.delivery.domain.message_identity import spell_message_id
 from services.delivery.email_message import EmailHead, EmailSkeleton
 from services.delivery.senders.sender import Answer, AnswerKind, Message
@@ -31,7 +32,12 @@ SKELETON = EmailSkeleton(
 def an_email(number: int = 0, *, body: str = "Hello.\n.\n..dots") -> Message:
     to, key = f"p{number}@example.net", number.to_bytes(16)
     raw = SKELETON.build(
-        message_id=key, to=to, subject="Grüße", text=body, html=f"<p>{body}</p>", unsubscribe_token=b"token"
+        message_id=key,
+        to=to,
+        subject="Grüße",
+        text=encode_body(body),
+        html=encode_body(f"<p>{body}</p>"),
+        unsubscribe_token=b"token",
     )
     return Message(number, key, EmailAddress("news@example.com", to), raw)
 

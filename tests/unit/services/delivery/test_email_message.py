@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.delivery.body_encoding import encode_body
 from services.delivery.domain.message_identity import spell_message_id
 from services.delivery.email_message import EmailHead, EmailSkeleton
 
@@ -43,15 +44,16 @@ def a_skeleton(**head: Any) -> EmailSkeleton:
 
 
 def build(skeleton: EmailSkeleton, **parts: Any) -> bytes:
-    wanted = {
+    wanted: dict[str, Any] = {
         "message_id": bytes(range(16)),
         "to": "ann@example.net",
         "subject": "Hello, Ann",
         "text": "Hello.",
         "html": "<p>Hello.</p>",
         "unsubscribe_token": b"token",
-    }
-    return skeleton.build(**{**wanted, **parts})
+    } | parts
+    wanted |= {name: encode_body(wanted[name]) for name in ("text", "html")}
+    return skeleton.build(**wanted)
 
 
 def read(raw: bytes) -> EmailMessage:
