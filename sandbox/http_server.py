@@ -10,20 +10,18 @@ import json
 import urllib.parse
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import cast
+from typing import NamedTuple, cast
 
 import httptools
 
 _MAX_HEAD = 96 * 1024  # bytes
 _MAX_REQUEST = 8 * 1024 * 1024  # bytes of head and body; calls with many recipients are the largest
 _MAX_PIPELINED = 64
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request; header names are lower case, `target` is path and query as received."""
 
     method: str
@@ -204,5 +202,5 @@ class Connection(asyncio.Protocol):
 
 
 def _head(status: int, headers: bytes, *, keep_alive: bool) -> bytes:
-    close = b"" if keep_alive else b"Connection: close\r\n"
-    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, _PHRASES.get(status, "").encode(), headers, close)
+    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return line + headers + (b"\r\n" if keep_alive else b"Connection: close\r\n\r\n")

@@ -81,7 +81,10 @@ class Ledger:
             self._file.truncate(self._end)
             raise
         for frame, size in frames:
-            self._offsets.extend(itertools.repeat(self._end, size))
+            if size == 1:
+                self._offsets.append(self._end)
+            else:
+                self._offsets.extend(itertools.repeat(self._end, size))
             self._end += len(frame)
 
     def read(self, first: int, count: int) -> list[Record]:

@@ -53,7 +53,8 @@ class PushService:
         if fate is Fate.LOST_REQUEST:
             return self._drop(connection)
         identifier = request.path[len(PREFIX) :]
-        refusal = self._fault(fate, identifier) or self._problem(request, identifier)
+        fault = self._fault(fate, identifier) if fate is not Fate.SERVED else None
+        refusal = fault or self._problem(request, identifier)
         if refusal is not None:
             return self._refuse(connection, refusal)
         self._accept(request, identifier)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import re
 import ssl
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -19,6 +20,8 @@ MAX_SIZE = 10 * 1024 * 1024  # bytes of a message
 _MAX_RECIPIENTS = 100
 _DOT = b".\r\n"  # a line of its own, it ends a body
 _END = b"\r\n" + _DOT
+_FROM = re.compile(rb"FROM:\s*<([^>]{0,999})(?:>(.*))?", re.IGNORECASE | re.DOTALL)
+_TO = re.compile(rb"TO:\s*<([^>]{0,999})(?:>(.*))?", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -91,7 +94,7 @@ class SmtpConnection(asyncio.Protocol):
     def reply(self, reply: bytes) -> None:
         """Answer the body that was handed over; 421 also ends the connection."""
         self._waiting = False
-        self._say(reply)
+        self._pass_on(reply)
         if not self._going:
             self._go_on()
 
@@ -189,7 +192,7 @@ class SmtpConnection(asyncio.Protocol):
             return self._say(b"530 5.7.0 who are you?")
         if self._mail is not None:
             return self._say(b"503 5.5.1 one mail at a time")
-        address, parameters = _path(argument, b"FROM:")
+        address, parameters = _path(argument, _FROM)
         if address is None:
             return self._say(b"501 5.5.4 MAIL FROM:<address>")
         for parameter in parameters:
@@ -197,23 +200,23 @@ class SmtpConnection(asyncio.Protocol):
             if name == b"SIZE" and value.isdigit() and int(value[:20]) > MAX_SIZE:
                 return self._say(b"552 5.3.4 too large")
         mail = Mail(address, [])
-        refusal = self._postmaster.refuse_mail(mail)
-        if not refusal:
-            self._mail = mail
-        self._say(refusal or b"250 2.1.0 ok")
+        if refusal := self._postmaster.refuse_mail(mail):
+            return self._pass_on(refusal)
+        self._mail = mail
+        self._say(b"250 2.1.0 ok")
 
     def _on_rcpt(self, argument: bytes) -> None:
         if self._mail is None:
             return self._say(b"503 5.5.1 MAIL first")
-        address, _ = _path(argument, b"TO:")
+        address, _ = _path(argument, _TO)
         if not address:
             return self._say(b"501 5.1.3 RCPT TO:<address>")
         if len(self._mail.recipients) >= _MAX_RECIPIENTS:
             return self._say(b"452 4.5.3 too many recipients")
-        refusal = self._postmaster.refuse_recipient(self._mail, address)
-        if not refusal:
-            self._mail.recipients.append(address)
-        self._say(refusal or b"250 2.1.5 ok")
+        if refusal := self._postmaster.refuse_recipient(self._mail, address):
+            return self._pass_on(refusal)
+        self._mail.recipients.append(address)
+        self._say(b"250 2.1.5 ok")
 
     def _on_data(self, argument: bytes) -> None:
         if self._mail is None or not self._mail.recipients:
@@ -276,6 +279,10 @@ class SmtpConnection(asyncio.Protocol):
 
     def _say(self, reply: bytes) -> None:
         self._out.append(reply)
+
+    def _pass_on(self, reply: bytes) -> None:
+        """What the postmaster says."""
+        self._out.append(reply)
         if reply.startswith(b"421"):
             self._close()
 
@@ -292,14 +299,13 @@ class SmtpConnection(asyncio.Protocol):
             self._transport = None
 
 
-def _path(argument: bytes, keyword: bytes) -> tuple[str | None, list[bytes]]:
+def _path(argument: bytes, form: re.Pattern[bytes]) -> tuple[str | None, list[bytes]]:
     """The address of `FROM:<address> PARAMETERS`, None where it is none, and the parameters."""
-    if argument[: len(keyword)].upper() != keyword:
+    found = form.fullmatch(argument.rstrip())
+    if found is None:
         return None, []
-    path, _, parameters = argument[len(keyword) :].strip().partition(b">")
-    if not path.startswith(b"<") or len(path) > 1_000:
-        return None, []
-    return path[1:].decode("utf-8", "replace"), parameters.split()
+    path, parameters = found.groups(b"")
+    return path.decode("utf-8", "replace"), parameters.split()
 
 
 def _decoded(word: bytes) -> str:
