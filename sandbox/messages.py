@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -112,7 +113,8 @@ class Messages:
         channel = self._channels.get(record.channel)
         if channel is None:
             return ""
-        return channel.campaign(record) if channel.campaign else _text(channel.content(record).get("campaign"))
+        name = channel.campaign(record) if channel.campaign else _text(channel.content(record).get("campaign"))
+        return sys.intern(name)  # one text for a million records
 
     def _contents(self, records: list[Record]) -> list[dict[str, Any]]:
         return [
