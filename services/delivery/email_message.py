@@ -100,7 +100,10 @@ class EmailSkeleton:
 
 
 def _kind(*bodies: bytes) -> type[CanonicalMail]:
-    return UndottedMail if all(isinstance(body, UndottedBody) for body in bodies) else CanonicalMail
+    for body in bodies:
+        if not isinstance(body, UndottedBody):
+            return CanonicalMail
+    return UndottedMail
 
 
 def _date(second: int) -> bytes:

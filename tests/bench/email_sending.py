@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from services.delivery.body_encoding import encode_body
+from services.delivery.body_encoding import BodyPattern
 from services.delivery.email_message import EmailHead, EmailSkeleton
 from services.delivery.journal import AttemptJournal
 from services.delivery.senders.sender import AnswerKind, Message
@@ -42,6 +42,8 @@ _SKELETON = EmailSkeleton(
     )
 )
 _LINE = "It left our warehouse this morning and arrives tomorrow between nine and noon."
+_TEXT = BodyPattern(("Hello, person ", "!\r\n" + f"{_LINE}\r\n" * 12))
+_HTML = BodyPattern(("<h1>Hello, person ", "!</h1>\r\n" + f"<p>{_LINE}</p>\r\n" * 28))
 
 
 @dataclass(frozen=True)
@@ -145,14 +147,12 @@ def _address(message: Message) -> EmailAddress:
 
 def _message(number: int) -> Message:
     to, key = f"person.{number}@example.net", number.to_bytes(16)
-    text = f"Hello, person {number}!\r\n" + f"{_LINE}\r\n" * 12
-    html = f"<h1>Hello, person {number}!</h1>\r\n" + f"<p>{_LINE}</p>\r\n" * 28
     raw = _SKELETON.build(
         message_id=key,
         to=to,
         subject=f"Your order is on its way, person {number}",
-        text=encode_body(text),
-        html=encode_body(html),
+        text=_TEXT.encode([str(number)]),
+        html=_HTML.encode([str(number)]),
         unsubscribe_token=b"0123456789abcdefghijklmn",
     )
     return Message(number, key, EmailAddress("news@example.com", to), raw)

@@ -9,6 +9,7 @@ import enum
 import functools
 import ssl
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 class Security(enum.Enum):
@@ -34,8 +35,7 @@ class SmtpAccount:
     client_name: str = ""  # what EHLO says; empty: this machine's name
 
 
-@dataclass(frozen=True, slots=True)
-class EmailAddress:
+class EmailAddress(NamedTuple):
     """Message.address of an email: the envelope, two plain mailboxes like `ann@example.com`."""
 
     mail_from: str
