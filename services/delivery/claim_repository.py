@@ -14,12 +14,14 @@ from typing import NamedTuple
 
 import asyncpg
 
+from services import columns_as_text
 from services.delivery.run_repository import ACTIVE, SENDING, STOPPED
 from services.message_states import MessageState
 from services.runtime import ids
 from services.runtime.database import Transaction
 
 LEASE = datetime.timedelta(seconds=30)
+EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
 # The condition of each purpose on run r, its control row k; $2 is SENDING, $3 ACTIVE, $4 STOPPED in all of them.
 TO_SEND = "coalesce(k.state, $3) = $3 AND r.expires_at > clock_timestamp() AND $4::smallint IS NOT NULL"
@@ -101,38 +103,38 @@ class OutcomeRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OutcomeBlock:
-    """Neighbouring positions without endpoints that ended alike, as those of one HTTP call do: their rows are made by
-    one statement, out of the contacts' ids end to end."""
+    """Messages of one channel that ended alike, column by column: one statement makes their rows."""
 
-    first: int
-    contacts: bytes
+    positions: Sequence[int]
+    contacts: bytes  # end to end
+    endpoints: bytes  # end to end, or empty where the channel has none
     channel: int
     state: int
     reason: str
     code: int
     attempts: int
     repeated: bool
-    final_at: datetime.datetime
+    final_at: Sequence[int]  # microseconds since 1970, one entry where it is the same for all
 
-    @property
-    def positions(self) -> range:
-        """All of them."""
-        return range(self.first, self.first + len(self.contacts) // ids.SIZE)
+    def instants(self) -> Sequence[int]:
+        """`final_at` of each."""
+        return self.final_at if len(self.final_at) > 1 else [*self.final_at] * len(self.positions)
 
     def rows(self) -> Iterator[OutcomeRow]:
         """One by one."""
-        for index, position in enumerate(self.positions):
+        for index, (position, at) in enumerate(zip(self.positions, self.instants(), strict=True)):
+            part = slice(index * ids.SIZE, (index + 1) * ids.SIZE)
             yield OutcomeRow(
                 position=position,
-                contact=self.contacts[index * ids.SIZE : (index + 1) * ids.SIZE],
-                endpoint=b"",
+                contact=self.contacts[part],
+                endpoint=self.endpoints[part],
                 channel=self.channel,
                 state=self.state,
                 reason=self.reason,
                 code=self.code,
                 attempts=self.attempts,
                 repeated=self.repeated,
-                final_at=self.final_at,
+                final_at=EPOCH + datetime.timedelta(microseconds=at),
             )
 
 
@@ -166,8 +168,11 @@ OUTCOME_COLUMNS = (
 
 STORE_BLOCK = f"""
 INSERT INTO outcome ({", ".join(OUTCOME_COLUMNS)})
-SELECT $1, $2, $3 + n, substring($4::bytea FROM {ids.SIZE} * n + 1 FOR {ids.SIZE}), '', $5, $6, $7, $8, $9, $10, $11
-  FROM generate_series(0, octet_length($4::bytea) / {ids.SIZE} - 1) AS n
+SELECT $1, $2, i.position, substring($3::bytea FROM i.start FOR {ids.SIZE}),
+       substring($4::bytea FROM i.start FOR {ids.SIZE}), $5, $6, $7, $8, $9, $10,
+       timestamptz 'epoch' + coalesce(i.at, $11::bigint) * interval '1 microsecond'
+  FROM (SELECT position, at, ({ids.SIZE} * (n - 1) + 1)::int AS start
+          FROM unnest($12::text::int[], $13::text::bigint[]) WITH ORDINALITY AS c(position, at, n)) AS i
 """
 ATTEMPT_COLUMNS = ("run", "batch", "position", "attempt", "kind", "code", "reason", "at")
 
@@ -222,20 +227,7 @@ async def settle(
             records=[(claim.run, claim.batch, *row) for row in outcomes],
         )
     for block in blocks if mine else ():
-        await tx.raw.execute(
-            STORE_BLOCK,
-            claim.run,
-            claim.batch,
-            block.first,
-            block.contacts,
-            block.channel,
-            block.state,
-            block.reason,
-            block.code,
-            block.attempts,
-            block.repeated,
-            block.final_at,
-        )
+        await _store_block(tx, claim, block)
     if mine and attempts:
         await tx.raw.copy_records_to_table(
             "attempt",
@@ -246,6 +238,25 @@ async def settle(
             ],
         )
     return bool(mine)
+
+
+async def _store_block(tx: Transaction, claim: Claim, block: OutcomeBlock) -> None:
+    await tx.raw.execute(
+        STORE_BLOCK,
+        claim.run,
+        claim.batch,
+        block.contacts,
+        block.endpoints,
+        block.channel,
+        block.state,
+        block.reason,
+        block.code,
+        block.attempts,
+        block.repeated,
+        block.final_at[0],
+        columns_as_text.array(block.positions),
+        columns_as_text.array(block.final_at if len(block.final_at) > 1 else ()),
+    )
 
 
 async def store_late(

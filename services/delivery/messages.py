@@ -6,8 +6,7 @@ Never decides anything.
 from __future__ import annotations
 
 import datetime
-import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from carillon.campaigns.v1.campaigns_pb2 import UNKNOWN_POLICY_RETRY
@@ -47,9 +46,13 @@ class RecipientColumns:
         """The contact's id."""
         return self._contacts[position * SIZE : (position + 1) * SIZE]
 
-    def contacts(self, first: int, end: int) -> bytes:
+    def contacts(self, positions: Sequence[int]) -> bytes:
         """The ids of these positions' contacts, end to end."""
-        return self._contacts[first * SIZE : end * SIZE]
+        return _parts(self._contacts, positions)
+
+    def endpoints(self, positions: Sequence[int]) -> bytes:
+        """The ids of these positions' endpoints, end to end; on channels that have them."""
+        return _parts(self._endpoints, positions)
 
     def contact_bounds(self) -> tuple[bytes, bytes]:
         """The lowest and the highest contact."""
@@ -60,11 +63,6 @@ class RecipientColumns:
         """The endpoint's id, empty where the channel has none."""
         endpoint = self._endpoints[position * SIZE : (position + 1) * SIZE]
         return b"" if endpoint == NO_ENDPOINT else endpoint
-
-    @property
-    def has_endpoints(self) -> bool:
-        """Whether any position of the chunk has one."""
-        return bool(self._endpoints)
 
     def has_any(self, channels: Collection[int]) -> bool:
         """Whether any position of the chunk goes one of these ways."""
@@ -102,6 +100,14 @@ class RecipientColumns:
         )
 
 
+def _parts(column: bytes, positions: Sequence[int]) -> bytes:
+    """These positions' ids of a column of ids."""
+    first = positions[0] if positions else 0
+    if [*positions] == [*range(first, first + len(positions))]:
+        return column[first * SIZE : (first + len(positions)) * SIZE]
+    return b"".join([column[position * SIZE : (position + 1) * SIZE] for position in positions])
+
+
 def unknown_policy(fact: bytes) -> UnknownPolicy:
     """What the run, announced by this serialized CampaignLifecycle, says of attempts without an answer."""
     said = CampaignLifecycle.FromString(fact).run_started.unknown_policy
@@ -128,31 +134,35 @@ def outcome_batch(
     blocks: Sequence[OutcomeBlock] = (),
 ) -> OutcomeBatch:
     """Columns of rows, and of blocks behind them."""
-    words = {"": 0}
     items: list[OutcomeRow | OutcomeBlock] = [*rows, *blocks]
+    words = {"": 0}
     for reason in dict.fromkeys([item.reason for item in items]):
         words.setdefault(reason, len(words))
-    instants = {at: milliseconds(at) for at in {item.final_at for item in items}}
-
-    def column(of: Callable[[OutcomeRow | OutcomeBlock], int]) -> list[int]:
-        values = [of(row) for row in rows]
-        for block in blocks:
-            values += [of(block)] * len(block.positions)
-        return values[:1] if len(set(values)) == 1 else values
-
+    positions, times = [row.position for row in rows], [milliseconds(row.final_at) for row in rows]
+    alike = [(1, row) for row in rows] + [(len(block.positions), block) for block in blocks]
+    for block in blocks:
+        positions += block.positions
+        times += [(at + 500) // 1000 for at in block.instants()]
     return OutcomeBatch(
         tenant=tenant,
         campaign=campaign,
         run=run,
         batch=batch,
-        positions=[*(row.position for row in rows), *itertools.chain.from_iterable(b.positions for b in blocks)],
-        states=column(lambda item: item.state),
+        positions=positions,
+        states=_column([(size, item.state) for size, item in alike]),
         reason_words=list(words),
-        reasons=column(lambda item: words[item.reason]),
+        reasons=_column([(size, words[item.reason]) for size, item in alike]),
         contacts=b"".join([*(row.contact for row in rows), *(block.contacts for block in blocks)]),
-        times=column(lambda item: instants[item.final_at]),
-        channels=column(lambda item: item.channel),
+        times=times[:1] if len(set(times)) == 1 else times,
+        channels=_column([(size, item.channel) for size, item in alike]),
     )
+
+
+def _column(runs: Sequence[tuple[int, int]]) -> list[int]:
+    """Values that each stand so many times; one where all are the same."""
+    if len({value for _, value in runs}) == 1:
+        return [runs[0][1]]
+    return [value for size, value in runs for _ in range(size)]
 
 
 def receipt_batch(*, tenant: bytes, campaign: bytes, run: bytes, rows: Sequence[Any]) -> ReceiptBatch:

@@ -20,7 +20,7 @@ from services import topics
 from services.delivery import claim_repository, late_truth, messages, suppression_repository
 from services.delivery.claim_repository import AttemptRow, Claim, GiveBack, OutcomeBlock, OutcomeRow
 from services.delivery.domain.channels import WITHOUT_KEYS, Channel, UnknownPolicy, parks
-from services.delivery.domain.positions import ranges, spell_positions
+from services.delivery.domain.positions import spell_positions
 from services.delivery.domain.verdicts import NO_ANSWER, Again, Final, judge, unsent
 from services.delivery.journal import Trail
 from services.delivery.messages import RecipientColumns
@@ -36,7 +36,6 @@ log = structlog.get_logger()
 
 TRY_AGAIN_SECONDS = 0.5
 SENT = Final(MessageState.SENT, "")  # what every accepted message becomes
-LEAST_BLOCK = 50  # positions; for fewer a statement of their own is not worth it
 
 
 @dataclass(slots=True)
@@ -48,7 +47,7 @@ class Record:
     policy: UnknownPolicy
     is_mine: bool = True  # whether this process made the attempts
     outcomes: list[OutcomeRow] = field(default_factory=list)
-    blocks: list[OutcomeBlock] = field(default_factory=list)  # further outcomes
+    blocks: list[OutcomeBlock] = field(default_factory=list)  # further outcomes: of what was accepted
     attempts: list[AttemptRow] = field(default_factory=list)
     again: dict[tuple[float, int, bool], list[int]] = field(default_factory=dict)
     retired: list[bytes] = field(default_factory=list)  # browsers' subscriptions
@@ -70,10 +69,12 @@ class Record:
     def judge(self, recipients: RecipientColumns, answers: Sequence[Answer]) -> None:
         """Take each answer for what it means."""
         claim, chance = self.claim, random.random  # looked up once: this is every message's way
-        accepted: dict[tuple[float, int], list[int]] = {}  # (instant, code) → positions
+        only = recipients.only_channel
+        accepted: dict[tuple[int, int], list[tuple[int, float]]] = {}  # (channel, code) → (position, instant)
         for answer in answers:
             if answer.kind is AnswerKind.ACCEPTED:
-                accepted.setdefault((answer.at, answer.code), []).append(answer.position)
+                channel = recipients.channel(answer.position) if only is None else only
+                accepted.setdefault((channel, answer.code), []).append((answer.position, answer.at))
                 continue
             verdict = judge(
                 answer,
@@ -89,8 +90,8 @@ class Record:
             self._final(recipients, answer.position, verdict, answer.code, claim.attempt + 1, at)
             if answer.kind is AnswerKind.RETIRED:
                 self._retire(recipients, answer.position)
-        for (instant, code), positions in accepted.items():
-            self._sent(recipients, positions, code, datetime.datetime.fromtimestamp(instant, datetime.UTC))
+        for (channel, code), places in accepted.items():
+            self._sent(recipients, places, channel=channel, code=code)
 
     def take_over(self, recipients: RecipientColumns, trail: Trail, *, now: float) -> None:
         """What becomes of the positions of somebody who will never record them; `trail` is the journal's."""
@@ -111,6 +112,10 @@ class Record:
         for answer in unanswered:
             if not parks(recipients.channel(answer.position), self.policy):
                 self._again(answer, at_once)
+
+    def rows(self) -> list[OutcomeRow]:
+        """All outcomes, one by one."""
+        return [*self.outcomes, *itertools.chain.from_iterable(block.rows() for block in self.blocks)]
 
     def give_back(self, now: datetime.datetime) -> list[GiveBack]:
         """The rows of what is due again."""
@@ -142,27 +147,25 @@ class Record:
         elif recipients.channel(position) == Channel.EMAIL:
             self.dead_addresses.append(recipients.address(position))
 
-    def _sent(self, recipients: RecipientColumns, positions: list[int], code: int, at: datetime.datetime) -> None:
-        """Positions that were accepted in one instant: rows, or blocks where many stand side by side."""
-        attempts, channel = self.claim.attempt + 1, recipients.only_channel
-        if len(positions) < LEAST_BLOCK or channel is None or recipients.has_endpoints:
-            for position in positions:
-                self._final(recipients, position, SENT, code, attempts, at)
-            return
-        for first, end in ranges(positions):
-            self.blocks.append(
-                OutcomeBlock(
-                    first=first,
-                    contacts=recipients.contacts(first, end),
-                    channel=channel,
-                    state=int(SENT.state),
-                    reason=SENT.reason,
-                    code=code,
-                    attempts=attempts,
-                    repeated=self.claim.doubtful,
-                    final_at=at,
-                )
+    def _sent(
+        self, recipients: RecipientColumns, places: list[tuple[int, float]], *, channel: int, code: int
+    ) -> None:
+        positions, instants = zip(*places, strict=True)
+        final_at = [round(at * 1_000_000) for at in (instants[:1] if len(set(instants)) == 1 else instants)]
+        self.blocks.append(
+            OutcomeBlock(
+                positions=positions,
+                contacts=recipients.contacts(positions),
+                endpoints=recipients.endpoints(positions) if channel == Channel.PUSH else b"",
+                channel=channel,
+                state=int(SENT.state),
+                reason=SENT.reason,
+                code=code,
+                attempts=self.claim.attempt + 1,
+                repeated=self.claim.doubtful,
+                final_at=final_at,
             )
+        )
 
     def _final(
         self,
@@ -229,8 +232,7 @@ class Recorder:
         if not mine:
             if record.is_mine:  # my attempts are true whoever holds the claim now, or had been recorded unheard
                 event_id = b"late:%d" % claim.id
-                rows = [*record.outcomes, *itertools.chain.from_iterable(block.rows() for block in record.blocks)]
-                await late_truth.learn(tx, run, batch=claim.batch, rows=rows, event_id=event_id)
+                await late_truth.learn(tx, run, batch=claim.batch, rows=record.rows(), event_id=event_id)
             return False
         if record.dead_addresses:
             await suppression_repository.suppress_addresses(

@@ -16,13 +16,15 @@ from services.segments.filter_sql import compile_filter
 
 NO_ENDPOINT = bytes(ids.SIZE)  # of a position that is the contact's only one on its channel
 OWN = f"'\\x{NO_ENDPOINT.hex()}'::bytea"
-# Fenced (OFFSET 0): without statistics, as after a large upload, the planner would join the tables the other way round.
+# Fenced: without statistics, as after a large upload, the planner would join the tables the other way round. Where a
+# contact's own row says all, there is nothing to join, and no fence lets the row be read at once.
+FENCE = " OFFSET 0"
 BRANCHES: Mapping[int, str] = {
     CHANNEL_PUSH: f"""(
         SELECT {CHANNEL_PUSH}::smallint AS channel, p.id AS endpoint, p.endpoint AS address, p.p256dh, p.auth
           FROM push_subscription AS p
          WHERE p.tenant = $1 AND p.project = $2 AND p.contact = c.id AND p.retire_time IS NULL
-         ORDER BY p.id OFFSET 0)""",
+         ORDER BY p.id{FENCE})""",
     CHANNEL_EMAIL: f"""(
         SELECT {CHANNEL_EMAIL}::smallint AS channel, {OWN} AS endpoint, c.email AS address, ''::bytea AS p256dh,
                ''::bytea AS auth WHERE c.email <> '')""",
@@ -35,7 +37,7 @@ MESSAGES: Mapping[int, str] = {CHANNEL_PUSH: "c.push_count", CHANNEL_EMAIL: "(c.
 CHANNELS = frozenset(BRANCHES)
 WALK = """
 SELECT c.id, s.channel, s.endpoint, s.address, s.p256dh, s.auth{fields}
-  FROM contact AS c CROSS JOIN LATERAL (SELECT * FROM ({branches}) AS b OFFSET 0) AS s
+  FROM contact AS c CROSS JOIN LATERAL (SELECT * FROM ({branches}) AS b{fence}) AS s
  WHERE c.tenant = $1 AND c.project = $2 AND c.id >= $3 AND (c.id, s.channel, s.endpoint) > ($3, $4::smallint, $5)
    AND {reachable} AND {condition}
  ORDER BY c.id, s.channel, s.endpoint
@@ -71,7 +73,9 @@ def compile_walk(
     for field, names in zip(fields, keys, strict=True):
         columns.append(field_value(field, len(names), first=FIRST_PARAMETER + len(parameters)))
         parameters += names
+    by_contact_alone = len(set(channels)) == 1 and CHANNEL_PUSH not in channels
     statement = WALK.format(
+        fence="" if by_contact_alone else FENCE,
         fields="".join(f", {column}" for column in columns),
         branches=" UNION ALL ".join(BRANCHES[channel] for channel in sorted(set(channels))),
         reachable=reachable(channels),

@@ -24,9 +24,11 @@ from tests.bench import (
     channel_campaigns,
     email_sending,
     large_export,
+    large_run,
     many_pauses,
     many_streams,
     scheduled_starts,
+    stages,
     steady_calls,
 )
 from tests.bench.percentiles import milliseconds
@@ -64,11 +66,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"some of {', '.join(PARTS)}; all where none is named")
-    parts = parser.parse_args().parts or [*PARTS]
+    parser.add_argument("--workers", type=int, default=1, help="delivery processes")
+    arguments = parser.parse_args()
+    parts = arguments.parts or [*PARTS]
     table = Table(title="Carillon, measured", title_justify="left")
     for column in ("what", "figure", "bound"):
         table.add_column(column)
-    with own_stack() as stack:
+    with own_stack(delivery_processes=arguments.workers) as stack:
         there = running(stack)
         console.print("measuring; this takes a few minutes")
         for part in parts:
@@ -81,7 +85,7 @@ def main() -> None:
         table.add_row("our Python processes when idle", f"{sum(idle.values()):.1%} of a core", "≤ 5 %")
         table.add_row("", ", ".join(f"{part} {share:.1%}" for part, share in sorted(idle.items())), "")
     console.print(table)
-    console.print(_machine())
+    console.print(_machine(arguments.workers))
 
 
 async def _sending(there: Running, table: Table) -> None:
@@ -151,6 +155,25 @@ async def _http_batches(there: Running, table: Table) -> None:
     what = f"a campaign to {HTTP_PEOPLE:,} recipients by HTTP, 2,000 in a call"
     _add_turns(table, what, turns, HTTP_PEOPLE, bound="≥ 60,000 recipients/s")
     _add_plain(table, "one POST per recipient by aiohttp, 32 connections", turns, plain)
+
+
+async def _million(there: Running, table: Table) -> None:
+    """One run to very many by HTTP calls."""
+    workspace = await _workspace_of(there, large_run.PEOPLE)
+    run = await large_run.measure(there.described, workspace)
+    _add_turns(table, f"a campaign to {large_run.PEOPLE:,} recipients by HTTP", [run.turn], large_run.PEOPLE, bound="")
+    first, last = run.tenths[0], run.tenths[-1]
+    table.add_row("  first and last tenth", f"{first:,.0f}/s, {last:,.0f}/s: {last / first - 1:+.0%}", "± 10 %")
+    table.add_row("  each tenth", ", ".join(f"{rate:,.0f}" for rate in run.tenths), "")
+    for part, size in sorted(run.megabytes.items()):
+        table.add_row(f"  most memory: {part}", f"{size:.0f} MB", "≤ 300 MB")
+
+
+async def _stages(there: Running, table: Table) -> None:
+    """What each stage of a message's way takes by itself."""
+    workspace = await _workspace_of(there, MANY_PEOPLE)
+    for stage in await stages.measure(there.described, workspace):
+        table.add_row(f"{stage.what}: µs a message", f"{stage.microseconds:.2f}", f"≤ {2 * stage.planned:.2f}")
 
 
 async def _workspace_of(there: Running, people: int) -> Workspace:
@@ -283,12 +306,13 @@ def _megabytes(sizes: Mapping[str, float]) -> str:
     return ", ".join(f"{part} {size:.0f} MB" for part, size in sizes.items())
 
 
-def _machine() -> str:
+def _machine(workers: int) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
     memory = psutil.virtual_memory().total / 2**30
     return (
         f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}; {versions}; PostgreSQL with fsync; everything on this machine"
+        f"Python {platform.python_version()}; {versions}; PostgreSQL with fsync; {workers} delivery process(es); "
+        "everything on this machine"
     )
 
 
@@ -297,6 +321,8 @@ PARTS = {
     "email": _email,
     "email_campaign": _email_campaign,
     "http_batches": _http_batches,
+    "million": _million,
+    "stages": _stages,
     "calls": _calls,
     "streams": _streams,
     "export": _export,

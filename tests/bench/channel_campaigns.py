@@ -39,6 +39,7 @@ PLAIN_CONNECTIONS = 32
 class Turn:
     """One campaign: seconds from the create to the end, messages a second while they were sent, processor µs each."""
 
+    campaign: str
     seconds: float
     sending: float
     costs: Mapping[str, float]
@@ -101,7 +102,7 @@ async def _turn(described: Mapping[str, Any], workspace: Workspace, definition: 
     sending = await _sending_rate(described, campaign)
     check_equal(await read_books(described, workspace, campaign), sent=people)
     costs = {part: (after[part] - before[part]) / people * 1e6 for part in before if part in after}
-    return Turn(seconds, sending, costs)
+    return Turn(campaign, seconds, sending, costs)
 
 
 async def _sending_rate(described: Mapping[str, Any], campaign: str) -> float:

@@ -27,14 +27,3 @@ class Outcomes:
     reasons: Sequence[int]  # indices into `reason_words`
     contacts: bytes  # 12 bytes each, end to end
     times: Sequence[int]  # milliseconds since 1970
-
-    @property
-    def is_block(self) -> bool:
-        """Neighbouring positions, ascending, that ended alike: as many as one call of HTTP has."""
-        first, size = self.positions[0] if self.positions else 0, len(self.positions)
-        alike = all(len(column) == 1 for column in (self.channels, self.states, self.reasons, self.times))
-        return size > 1 and alike and self.positions == [*range(first, first + size)]
-
-    def spread(self, column: Sequence[int]) -> list[int]:
-        """An entry of the column for each position."""
-        return [*column] * len(self.positions) if len(column) == 1 else [*column]

@@ -41,20 +41,10 @@ def batch(**changes: Any) -> OutcomeBatch:
     return OutcomeBatch(tenant=b"t" * 12, campaign=b"k" * 12, run=b"r" * 12, batch=4, **(columns | changes))
 
 
-def test_one_entry_stands_for_all_positions() -> None:
+def test_one_entry_may_stand_for_all_positions() -> None:
     outcomes = read_outcomes(batch(states=[2], reasons=[0], times=[5]))
 
-    assert (outcomes.spread(outcomes.channels), outcomes.spread(outcomes.times)) == ([1, 1], [5, 5])
-    assert outcomes.spread(read_outcomes(batch(channels=[1, 2])).channels) == [1, 2]
-
-
-def test_neighbours_that_ended_alike_are_a_block() -> None:
-    alike: dict[str, Any] = {"states": [2], "reasons": [0], "times": [5]}
-
-    assert read_outcomes(batch(positions=[7, 8], **alike)).is_block
-    assert not read_outcomes(batch(positions=[7, 9], **alike)).is_block
-    assert not read_outcomes(batch(positions=[8, 7], **alike)).is_block
-    assert not read_outcomes(batch(positions=[7, 8], **(alike | {"times": [5, 6]}))).is_block
+    assert (outcomes.positions, outcomes.states, outcomes.times, outcomes.channels) == ([0, 7], [2], [5], [1])
 
 
 @pytest.mark.parametrize(

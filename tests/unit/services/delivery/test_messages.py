@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from functools import partial
 
+import pytest
 from carillon.delivery.v1.delivery_pb2 import StateCounts
 
 from services.delivery import messages
@@ -64,7 +65,7 @@ def test_an_outcome_batch_has_an_entry_for_each_row_or_one_for_all() -> None:
     ]
     record.judge(RecipientColumns(record.claim.recipients), answers)
 
-    event = messages.outcome_batch(tenant=RUN.tenant, campaign=RUN.campaign, run=RUN.id, batch=3, rows=record.outcomes)
+    event = messages.outcome_batch(tenant=RUN.tenant, campaign=RUN.campaign, run=RUN.id, batch=3, rows=record.rows())
 
     assert (event.tenant, event.campaign, event.run, event.batch) == (RUN.tenant, RUN.campaign, RUN.id, 3)
     assert list(event.positions) == [4, 5, 0]
@@ -85,23 +86,28 @@ def a_record_of_a_call(*, size: int, refused: int) -> Record:
     return record
 
 
-def test_neighbours_that_ended_alike_are_stored_as_blocks() -> None:
-    record = a_record_of_a_call(size=200, refused=120)
+def a_record_of_pushes(*, size: int) -> Record:
+    """Each accepted at an instant of its own, the last one first."""
+    record = Record(claim=a_claim(size), run=RUN, policy=UnknownPolicy.PARK)
+    answers = [
+        an_answer(position, AnswerKind.ACCEPTED, at=1_700_000_000.0 + position / 7) for position in reversed(range(size))
+    ]
+    record.judge(RecipientColumns(record.claim.recipients), answers)
+    return record
 
-    assert [block.positions for block in record.blocks] == [range(120), range(121, 200)]
-    assert [row.position for row in record.outcomes] == [120]
 
-
-def test_a_block_is_its_rows() -> None:
-    record = a_record_of_a_call(size=200, refused=0)
-    rows = [*record.outcomes, *record.blocks[0].rows()]
-
+@pytest.mark.parametrize("record", [a_record_of_a_call(size=200, refused=120), a_record_of_pushes(size=20)])
+def test_a_block_is_its_rows(record: Record) -> None:
     batch = partial(messages.outcome_batch, tenant=RUN.tenant, campaign=RUN.campaign, run=RUN.id, batch=3)
-    as_rows, as_blocks = batch(rows=rows), batch(rows=record.outcomes, blocks=record.blocks)
 
-    assert len(rows) == 200
-    assert rows[7].contact == numbered(b"contact", 7)
+    as_rows, as_blocks = batch(rows=record.rows()), batch(rows=record.outcomes, blocks=record.blocks)
+
+    assert len(record.blocks) == 1
     assert as_blocks == as_rows
+    columns = RecipientColumns(record.claim.recipients)
+    assert sorted(row.position for row in record.rows()) == record.claim.positions
+    for row in record.rows():
+        assert (row.contact, row.endpoint) == (columns.contact(row.position), columns.endpoint(row.position))
 
 
 def test_milliseconds_are_rounded_not_cut() -> None:

@@ -36,7 +36,7 @@ def test_every_position_of_a_claim_is_accounted_for_once(kinds: list[AnswerKind]
     record.end(COLUMNS, range(suppressed), MessageState.SUPPRESSED, "UNSUBSCRIBED", NOW)
     record.judge(COLUMNS, [an_answer(position, kinds[position]) for position in range(suppressed, 10)])
 
-    accounted = [row.position for row in record.outcomes] + due_again(record)
+    accounted = [row.position for row in record.rows()] + due_again(record)
     assert sorted(accounted) == list(range(10))
 
 
@@ -45,7 +45,7 @@ def test_an_outcome_says_whose_it_is_and_when_it_became_final() -> None:
 
     record.judge(COLUMNS, [an_answer(7, AnswerKind.ACCEPTED, code=201, at=NOW.timestamp())])
 
-    (row,) = record.outcomes
+    (row,) = record.rows()
     assert (row.position, row.contact, row.endpoint) == (7, numbered(b"contact", 7), numbered(b"endpoint", 7))
     assert (row.state, row.reason, row.code, row.attempts) == (MessageState.SENT, "", 201, 3)
     assert row.final_at == NOW
@@ -56,7 +56,7 @@ def test_what_ends_without_a_call_grants_no_attempt() -> None:
 
     record.end(COLUMNS, [3], MessageState.CANCELLED, "CAMPAIGN_CANCELLED", NOW)
 
-    (row,) = record.outcomes
+    (row,) = record.rows()
     assert (row.state, row.reason, row.attempts, row.repeated) == (
         MessageState.CANCELLED,
         "CAMPAIGN_CANCELLED",
@@ -70,7 +70,7 @@ def test_what_is_accepted_after_a_doubt_is_marked_as_repeated() -> None:
 
     record.judge(COLUMNS, [an_answer(0, AnswerKind.ACCEPTED), an_answer(1, AnswerKind.REJECTED)])
 
-    assert {row.position: row.repeated for row in record.outcomes} == {0: True, 1: False}
+    assert {row.position: row.repeated for row in record.rows()} == {0: True, 1: False}
 
 
 def test_what_ends_in_doubt_after_two_tries_is_marked_in_case_a_late_answer_says_it_arrived() -> None:
@@ -79,7 +79,7 @@ def test_what_ends_in_doubt_after_two_tries_is_marked_in_case_a_late_answer_says
     for record in (tried_once, tried_twice):
         record.end(COLUMNS, [0], MessageState.CANCELLED, "CAMPAIGN_CANCELLED", NOW)
 
-    assert [row.repeated for record in (tried_once, tried_twice) for row in record.outcomes] == [False, True]
+    assert [row.repeated for record in (tried_once, tried_twice) for row in record.rows()] == [False, True]
 
 
 def test_an_endpoint_that_is_gone_is_named_and_a_mere_refusal_is_not() -> None:
@@ -88,7 +88,7 @@ def test_an_endpoint_that_is_gone_is_named_and_a_mere_refusal_is_not() -> None:
     record.judge(COLUMNS, [an_answer(4, AnswerKind.RETIRED), an_answer(5, AnswerKind.REJECTED)])
 
     assert record.retired == [numbered(b"endpoint", 4)]
-    assert [row.state for row in record.outcomes] == [MessageState.FAILED, MessageState.FAILED]
+    assert [row.state for row in record.rows()] == [MessageState.FAILED, MessageState.FAILED]
 
 
 MIXED = RecipientColumns(recipients(6, channels=[1, 2, 3] * 2))
@@ -104,7 +104,7 @@ def test_of_the_dead_each_channel_is_taken_over_by_its_own_rule() -> None:
 
     record.take_over(MIXED, trail(_1=AnswerKind.UNANSWERED), now=NOW.timestamp())
 
-    (parked,) = record.outcomes
+    (parked,) = record.rows()
     assert (parked.position, parked.state, parked.reason, parked.attempts) == (1, MessageState.UNKNOWN, "NO_ANSWER", 1)
     backs = {back.positions: (back.due_at, back.attempt, back.doubtful) for back in record.give_back(NOW)}
     assert backs == {"{[0,1),[2,4),[5,6)}": (NOW, 1, True), "{[4,5)}": (NOW, 0, False)}
@@ -116,7 +116,7 @@ def test_of_the_dead_a_run_may_want_even_emails_tried_again() -> None:
 
     record.take_over(MIXED, trail(_1=AnswerKind.UNANSWERED), now=NOW.timestamp())
 
-    assert record.outcomes == []
+    assert record.rows() == []
     assert [(row.position, row.kind) for row in record.attempts if row.position in (1, 4)] == [(1, "unanswered")]
 
 
@@ -125,7 +125,7 @@ def test_of_a_lost_machine_every_email_is_in_doubt() -> None:
 
     record.take_over(MIXED, LOST, now=NOW.timestamp())
 
-    assert {row.position: row.state for row in record.outcomes} == dict.fromkeys((1, 4), MessageState.UNKNOWN)
+    assert {row.position: row.state for row in record.rows()} == dict.fromkeys((1, 4), MessageState.UNKNOWN)
 
 
 def test_what_was_claimed_to_be_ended_is_taken_over_untouched() -> None:
@@ -148,7 +148,7 @@ def test_every_position_of_the_dead_is_accounted_for_once(
 
     record.take_over(columns, Trail(answers), now=NOW.timestamp())
 
-    accounted = [row.position for row in record.outcomes] + due_again(record)
+    accounted = [row.position for row in record.rows()] + due_again(record)
     assert sorted(accounted) == list(range(10))
 
 
