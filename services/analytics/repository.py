@@ -15,7 +15,7 @@ from services.analytics.domain.counts import Counts
 from services.analytics.domain.outcomes import Outcomes
 from services.analytics.domain.receipts import ReceiptCounts
 from services.analytics.domain.snapshot import Snapshot
-from services.message_states import RANKS
+from services.message_states import RANKS, MessageState
 from services.runtime import ids
 from services.runtime.database import Transaction
 
@@ -31,14 +31,22 @@ ARRIVED = f"""
                   $12::text::bigint[]) WITH ORDINALITY AS i(position, state, rank, channel, reason, ms, n)
 """
 INSERT = f"""
-INSERT INTO outcome AS o (run, batch, position, state, rank, channel, tenant, campaign, contact, reason, at) {ARRIVED}
+INSERT INTO outcome_row AS o (run, batch, position, state, rank, channel, tenant, campaign, contact, reason, at) {ARRIVED}
 """
 COUNT = """
 INSERT INTO counter AS k (run, state, n) SELECT $1, state, n FROM difference
 ON CONFLICT (run, state) DO UPDATE SET n = k.n + excluded.n
 """
 ARE_NEW = """
-SELECT NOT EXISTS (SELECT FROM outcome WHERE run = $1 AND batch = $2 AND position BETWEEN $3 AND $4)
+SELECT NOT EXISTS (SELECT FROM outcome_row WHERE run = $1 AND batch = $2 AND position BETWEEN $3 AND $4)
+   AND NOT EXISTS (SELECT FROM outcome_block WHERE run = $1 AND batch = $2 AND first <= $4 AND first + size > $3)
+"""
+STORE_BLOCK = """
+WITH added AS (
+    INSERT INTO outcome_block (run, batch, first, size, channel, tenant, campaign, contacts, at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::bigint[]))
+INSERT INTO counter AS k (run, state, n) VALUES ($1, $10, $4)
+ON CONFLICT (run, state) DO UPDATE SET n = k.n + excluded.n
 """
 # Without ON CONFLICT, which inserts each row tentatively first, this is faster by half.
 STORE_NEW = f"""
@@ -48,6 +56,8 @@ difference AS (SELECT state, count(*) AS n FROM added GROUP BY state ORDER BY st
 STORE_BY_RANK = f"""
 WITH changed AS (
     {INSERT}
+     WHERE NOT EXISTS (SELECT FROM outcome_block AS b
+                        WHERE b.run = $1 AND b.batch = $2 AND i.position >= b.first AND i.position < b.first + b.size)
     ON CONFLICT (run, batch, position) DO UPDATE
        SET state = excluded.state, rank = excluded.rank, reason = excluded.reason, at = excluded.at
      WHERE o.rank < excluded.rank
@@ -69,7 +79,12 @@ ON CONFLICT (campaign) DO UPDATE
  WHERE k.revision < excluded.revision
 """
 COUNTERS = "SELECT state, sum(n)::int FROM counter WHERE run = ANY($1::bytea[]) GROUP BY state"
-ROWS = "SELECT state, count(*)::int FROM outcome WHERE run = ANY($1::bytea[]) GROUP BY state"
+ROWS = f"""
+SELECT state, sum(n)::int
+  FROM (SELECT state, count(*) AS n FROM outcome_row WHERE run = ANY($1::bytea[]) GROUP BY state
+        UNION ALL SELECT {MessageState.SENT:d}, sum(size) FROM outcome_block WHERE run = ANY($1::bytea[])) AS c
+ WHERE n > 0 GROUP BY state
+"""
 # One statement: state and numbers are of one instant.
 SNAPSHOTS = """
 SELECT k.tenant, k.project, k.campaign, k.state, k.queued, k.revision, k.final, statement_timestamp() AS at,
@@ -98,6 +113,9 @@ async def store_outcomes(tx: Transaction, outcomes: Outcomes) -> None:
     if not positions:
         return
     are_new = await tx.raw.fetchval(ARE_NEW, outcomes.run, outcomes.batch, min(positions), max(positions))
+    if are_new and outcomes.are_sent_neighbours:
+        await _store_block(tx, outcomes)
+        return
     ranks = [RANK_OF[state] for state in outcomes.states]
     columns = (outcomes.states, ranks, outcomes.channels, outcomes.reasons, outcomes.times)
     await tx.raw.execute(
@@ -111,6 +129,22 @@ async def store_outcomes(tx: Transaction, outcomes: Outcomes) -> None:
         columns_as_text.array(positions),
         *(columns_as_text.array(column if len(column) > 1 else ()) for column in columns),
         *(column[0] for column in columns),
+    )
+
+
+async def _store_block(tx: Transaction, outcomes: Outcomes) -> None:
+    await tx.raw.execute(
+        STORE_BLOCK,
+        outcomes.run,
+        outcomes.batch,
+        outcomes.positions[0],
+        len(outcomes.positions),
+        outcomes.channels[0],
+        outcomes.tenant,
+        outcomes.campaign,
+        outcomes.contacts,
+        columns_as_text.array(outcomes.times),
+        int(MessageState.SENT),
     )
 
 

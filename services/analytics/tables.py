@@ -10,8 +10,9 @@ from sqlalchemy.dialects import postgresql as pg
 
 metadata = sa.MetaData()
 
-outcome = sa.Table(
-    "outcome",
+# Final messages are shown by the view `outcome`: these rows and, unfolded, the blocks below.
+outcome_row = sa.Table(
+    "outcome_row",
     metadata,
     sa.Column("run", pg.BYTEA, primary_key=True),
     sa.Column("batch", sa.Integer, primary_key=True),
@@ -24,6 +25,21 @@ outcome = sa.Table(
     sa.Column("contact", pg.BYTEA, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
+
+# Messages that were sent and stand side by side in a batch. Nothing is above SENT, so a block never changes.
+outcome_block = sa.Table(
+    "outcome_block",
+    metadata,
+    sa.Column("run", pg.BYTEA, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("first", sa.Integer, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("channel", sa.SmallInteger, nullable=False),
+    sa.Column("tenant", pg.BYTEA, nullable=False),
+    sa.Column("campaign", pg.BYTEA, nullable=False),
+    sa.Column("contacts", pg.BYTEA, nullable=False),  # end to end
+    sa.Column("at", pg.ARRAY(sa.BigInteger), nullable=False),  # milliseconds since 1970; one where all are the same
 )
 
 counter = sa.Table(

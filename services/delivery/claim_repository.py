@@ -103,25 +103,29 @@ class OutcomeRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OutcomeBlock:
-    """Messages of one channel that ended alike, column by column: one statement makes their rows."""
+    """Messages of one channel that were accepted and stand side by side in their batch: one row for all of them."""
 
-    positions: Sequence[int]
+    first: int
+    size: int
+    channel: int
     contacts: bytes  # end to end
     endpoints: bytes  # end to end, or empty where the channel has none
-    channel: int
-    state: int
-    reason: str
     code: int
     attempts: int
     repeated: bool
     final_at: Sequence[int]  # microseconds since 1970, one entry where it is the same for all
 
+    @property
+    def positions(self) -> range:
+        """All of them."""
+        return range(self.first, self.first + self.size)
+
     def instants(self) -> Sequence[int]:
         """`final_at` of each."""
-        return self.final_at if len(self.final_at) > 1 else [*self.final_at] * len(self.positions)
+        return self.final_at if len(self.final_at) > 1 else [*self.final_at] * self.size
 
     def rows(self) -> Iterator[OutcomeRow]:
-        """One by one."""
+        """Message by message."""
         for index, (position, at) in enumerate(zip(self.positions, self.instants(), strict=True)):
             part = slice(index * ids.SIZE, (index + 1) * ids.SIZE)
             yield OutcomeRow(
@@ -129,8 +133,8 @@ class OutcomeBlock:
                 contact=self.contacts[part],
                 endpoint=self.endpoints[part],
                 channel=self.channel,
-                state=self.state,
-                reason=self.reason,
+                state=MessageState.SENT,
+                reason="",
                 code=self.code,
                 attempts=self.attempts,
                 repeated=self.repeated,
@@ -166,13 +170,9 @@ OUTCOME_COLUMNS = (
 )
 
 
-STORE_BLOCK = f"""
-INSERT INTO outcome ({", ".join(OUTCOME_COLUMNS)})
-SELECT $1, $2, i.position, substring($3::bytea FROM i.start FOR {ids.SIZE}),
-       substring($4::bytea FROM i.start FOR {ids.SIZE}), $5, $6, $7, $8, $9, $10,
-       timestamptz 'epoch' + coalesce(i.at, $11::bigint) * interval '1 microsecond'
-  FROM (SELECT position, at, ({ids.SIZE} * (n - 1) + 1)::int AS start
-          FROM unnest($12::text::int[], $13::text::bigint[]) WITH ORDINALITY AS c(position, at, n)) AS i
+STORE_BLOCK = """
+INSERT INTO outcome_block (run, batch, first, size, channel, contacts, endpoints, code, attempts, repeated, final_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::bigint[])
 """
 ATTEMPT_COLUMNS = ("run", "batch", "position", "attempt", "kind", "code", "reason", "at")
 
@@ -222,7 +222,7 @@ async def settle(
     )
     if mine and outcomes:
         await tx.raw.copy_records_to_table(
-            "outcome",
+            "outcome_row",
             columns=OUTCOME_COLUMNS,
             records=[(claim.run, claim.batch, *row) for row in outcomes],
         )
@@ -245,17 +245,15 @@ async def _store_block(tx: Transaction, claim: Claim, block: OutcomeBlock) -> No
         STORE_BLOCK,
         claim.run,
         claim.batch,
+        block.first,
+        block.size,
+        block.channel,
         block.contacts,
         block.endpoints,
-        block.channel,
-        block.state,
-        block.reason,
         block.code,
         block.attempts,
         block.repeated,
-        block.final_at[0],
-        columns_as_text.array(block.positions),
-        columns_as_text.array(block.final_at if len(block.final_at) > 1 else ()),
+        columns_as_text.array(block.final_at),
     )
 
 
@@ -337,7 +335,7 @@ async def correct_by_late(tx: Transaction, run: bytes, ranks: dict[int, int], ba
     return int(
         await tx.raw.fetchval(
             """WITH corrected AS (
-                   UPDATE outcome o SET state = l.state, reason = l.reason, code = l.code, final_at = l.answered_at
+                   UPDATE outcome_row o SET state = l.state, reason = l.reason, code = l.code, final_at = l.answered_at
                      FROM late_outcome l, unnest($2::smallint[], $3::smallint[]) AS rank(state, value)
                     WHERE o.run = $1 AND l.run = o.run AND l.batch = o.batch AND l.position = o.position
                       AND ($4::int IS NULL OR l.batch = $4) AND rank.state = o.state AND rank.value < l.rank
@@ -369,7 +367,12 @@ async def late_answers(
 async def counts(tx: Transaction, runs: Sequence[bytes]) -> dict[int, int]:
     """state → rows, over these runs."""
     rows = await tx.raw.fetch(
-        "SELECT state, count(*) AS n FROM outcome WHERE run = ANY($1::bytea[]) GROUP BY state", list(runs)
+        """SELECT state, sum(n)::int AS n
+             FROM (SELECT state, count(*) AS n FROM outcome_row WHERE run = ANY($1::bytea[]) GROUP BY state
+                   UNION ALL SELECT $2, sum(size) FROM outcome_block WHERE run = ANY($1::bytea[])) c
+            WHERE n > 0 GROUP BY state""",
+        list(runs),
+        int(MessageState.SENT),
     )
     return {row["state"]: row["n"] for row in rows}
 
@@ -377,7 +380,7 @@ async def counts(tx: Transaction, runs: Sequence[bytes]) -> dict[int, int]:
 async def reasons(tx: Transaction, runs: Sequence[bytes]) -> dict[tuple[int, str], int]:
     """(state, reason) → rows, over these runs; what was sent has no reason, and rows without one are left out."""
     rows = await tx.raw.fetch(
-        "SELECT state, reason, count(*) AS n FROM outcome"
+        "SELECT state, reason, count(*) AS n FROM outcome_row"
         " WHERE run = ANY($1::bytea[]) AND state <> 2 AND reason <> '' GROUP BY state, reason",
         list(runs),
     )
@@ -408,14 +411,13 @@ async def repeated(tx: Transaction, runs: Sequence[bytes]) -> int:
     )
 
 
-async def outcomes_after(tx: Transaction, run: bytes, *, batch: int, position: int, limit: int) -> list[asyncpg.Record]:
-    """Outcomes of a run in the order of batch and position, behind this one."""
+async def outcomes_of(tx: Transaction, run: bytes, *, batches: range) -> list[asyncpg.Record]:
+    """All outcomes in these batches of a run, in the order of batch and position."""
     rows: list[asyncpg.Record] = await tx.raw.fetch(
         """SELECT batch, position, contact, channel, state, reason, final_at FROM outcome
-            WHERE run = $1 AND (batch, position) > ($2, $3) ORDER BY batch, position LIMIT $4""",
+            WHERE run = $1 AND batch >= $2 AND batch < $3 ORDER BY batch, position""",
         run,
-        batch,
-        position,
-        limit,
+        batches.start,
+        batches.stop,
     )
     return rows

@@ -17,7 +17,8 @@ from carillon.feeds.v1 import outcome_feed_service_pb2 as feed
 from carillon.feeds.v1.outcome_feed_service_pb2_grpc import OutcomeFeedServiceServicer
 
 from services.delivery import claim_repository, receipt_repository, run_repository
-from services.delivery.messages import milliseconds, receipt_batch
+from services.delivery.message_repository import last_batch
+from services.delivery.messages import milliseconds, one_for_all, receipt_batch
 from services.delivery.run_repository import RunRow
 from services.runtime.database import Database
 
@@ -60,22 +61,15 @@ class OutcomeFeed(OutcomeFeedServiceServicer):
     ) -> AsyncIterator[feed.StreamOutcomesResponse]:
         """All final messages of a run, chunk by chunk."""
         run = await self._database.read(lambda tx: run_repository.find_run(tx, request.run))
-        batch, position = -1, -1
-        while run is not None:
+        if run is None:
+            return
+        last = await self._database.read(partial(last_batch, run=run.id))
+        for batch in range(last + 1):
             rows = await self._database.read(
-                partial(
-                    claim_repository.outcomes_after,
-                    run=request.run,
-                    batch=batch,
-                    position=position,
-                    limit=STREAMED_AT_ONCE,
-                )
+                partial(claim_repository.outcomes_of, run=run.id, batches=range(batch, batch + 1))
             )
-            for part in _by_batch(rows):
-                yield feed.StreamOutcomesResponse(batch=_batch(run, part))
-            if len(rows) < STREAMED_AT_ONCE:
-                return
-            batch, position = rows[-1]["batch"], rows[-1]["position"]
+            if rows:
+                yield feed.StreamOutcomesResponse(batch=_batch(run, rows))
 
     async def StreamReceiptCounts(
         self, request: feed.StreamReceiptCountsRequest, context: Context
@@ -119,13 +113,6 @@ class OutcomeFeed(OutcomeFeedServiceServicer):
             batch, position, kind = rows[-1]["batch"], rows[-1]["position"], rows[-1]["kind"]
 
 
-def _by_batch(rows: Sequence[asyncpg.Record]) -> list[list[asyncpg.Record]]:
-    parts: dict[int, list[asyncpg.Record]] = {}
-    for row in rows:
-        parts.setdefault(row["batch"], []).append(row)
-    return list(parts.values())
-
-
 def _batch(run: RunRow, rows: Sequence[asyncpg.Record]) -> OutcomeBatch:
     words = {"": 0}
     for row in rows:
@@ -136,10 +123,10 @@ def _batch(run: RunRow, rows: Sequence[asyncpg.Record]) -> OutcomeBatch:
         run=run.id,
         batch=rows[0]["batch"],
         positions=[row["position"] for row in rows],
-        states=[row["state"] for row in rows],
+        states=one_for_all([row["state"] for row in rows]),
         reason_words=list(words),
-        reasons=[words[row["reason"]] for row in rows],
+        reasons=one_for_all([words[row["reason"]] for row in rows]),
         contacts=b"".join([row["contact"] for row in rows]),
-        times=[milliseconds(row["final_at"]) for row in rows],
-        channels=[row["channel"] for row in rows],
+        times=one_for_all([milliseconds(row["final_at"]) for row in rows]),
+        channels=one_for_all([row["channel"] for row in rows]),
     )

@@ -23,7 +23,7 @@ WINDOW = 32  # batches, of up to 2,000 messages each
 RECIPIENT = """
 SELECT r.tenant, r.project, o.contact, o.channel, CASE WHEN o.run IS NULL THEN c.recipients END AS recipients
   FROM run r JOIN chunk c ON c.run = r.id AND c.batch = $2 AND $3 < c.size
-  LEFT JOIN outcome o ON o.run = r.id AND o.batch = $2 AND o.position = $3
+  LEFT JOIN LATERAL (SELECT * FROM outcome WHERE run = $1 AND batch = $2 AND position = $3) o ON true
  WHERE r.id = $1
 """
 FINAL = """
@@ -168,7 +168,7 @@ async def _finals(
     if not wanted.final_states:
         return []
     values: list[object] = [run, batches.stop, *after]
-    conditions = ["run = $1 AND batch < $2 AND (batch, position) > ($3, $4)"]
+    conditions = ["run = $1 AND batch >= $3 AND batch < $2 AND (batch, position) > ($3, $4)"]
 
     def narrow(condition: str, value: object) -> None:
         values.append(value)

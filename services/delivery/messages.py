@@ -46,13 +46,13 @@ class RecipientColumns:
         """The contact's id."""
         return self._contacts[position * SIZE : (position + 1) * SIZE]
 
-    def contacts(self, positions: Sequence[int]) -> bytes:
-        """The ids of these positions' contacts, end to end."""
-        return _parts(self._contacts, positions)
+    def contacts(self, positions: range) -> bytes:
+        """The ids of these neighbours' contacts, end to end."""
+        return self._contacts[positions.start * SIZE : positions.stop * SIZE]
 
-    def endpoints(self, positions: Sequence[int]) -> bytes:
-        """The ids of these positions' endpoints, end to end; on channels that have them."""
-        return _parts(self._endpoints, positions)
+    def endpoints(self, positions: range) -> bytes:
+        """The ids of these neighbours' endpoints, end to end; on channels that have them."""
+        return self._endpoints[positions.start * SIZE : positions.stop * SIZE]
 
     def contact_bounds(self) -> tuple[bytes, bytes]:
         """The lowest and the highest contact."""
@@ -100,14 +100,6 @@ class RecipientColumns:
         )
 
 
-def _parts(column: bytes, positions: Sequence[int]) -> bytes:
-    """These positions' ids of a column of ids."""
-    first = positions[0] if positions else 0
-    if [*positions] == [*range(first, first + len(positions))]:
-        return column[first * SIZE : (first + len(positions)) * SIZE]
-    return b"".join([column[position * SIZE : (position + 1) * SIZE] for position in positions])
-
-
 def unknown_policy(fact: bytes) -> UnknownPolicy:
     """What the run, announced by this serialized CampaignLifecycle, says of attempts without an answer."""
     said = CampaignLifecycle.FromString(fact).run_started.unknown_policy
@@ -134,12 +126,11 @@ def outcome_batch(
     blocks: Sequence[OutcomeBlock] = (),
 ) -> OutcomeBatch:
     """Columns of rows, and of blocks behind them."""
-    items: list[OutcomeRow | OutcomeBlock] = [*rows, *blocks]
     words = {"": 0}
-    for reason in dict.fromkeys([item.reason for item in items]):
+    for reason in dict.fromkeys([row.reason for row in rows]):
         words.setdefault(reason, len(words))
     positions, times = [row.position for row in rows], [milliseconds(row.final_at) for row in rows]
-    alike = [(1, row) for row in rows] + [(len(block.positions), block) for block in blocks]
+    sent = sum(block.size for block in blocks)
     for block in blocks:
         positions += block.positions
         times += [(at + 500) // 1000 for at in block.instants()]
@@ -149,20 +140,18 @@ def outcome_batch(
         run=run,
         batch=batch,
         positions=positions,
-        states=_column([(size, item.state) for size, item in alike]),
+        states=one_for_all([*(row.state for row in rows), *([int(MessageState.SENT)] * sent)]),
         reason_words=list(words),
-        reasons=_column([(size, words[item.reason]) for size, item in alike]),
+        reasons=one_for_all([*(words[row.reason] for row in rows), *([0] * sent)]),
         contacts=b"".join([*(row.contact for row in rows), *(block.contacts for block in blocks)]),
-        times=times[:1] if len(set(times)) == 1 else times,
-        channels=_column([(size, item.channel) for size, item in alike]),
+        times=one_for_all(times),
+        channels=one_for_all([row.channel for row in rows] + [b.channel for b in blocks for _ in b.positions]),
     )
 
 
-def _column(runs: Sequence[tuple[int, int]]) -> list[int]:
-    """Values that each stand so many times; one where all are the same."""
-    if len({value for _, value in runs}) == 1:
-        return [runs[0][1]]
-    return [value for size, value in runs for _ in range(size)]
+def one_for_all(column: list[int]) -> list[int]:
+    """One entry where all are the same."""
+    return column[:1] if len(set(column)) == 1 else column
 
 
 def receipt_batch(*, tenant: bytes, campaign: bytes, run: bytes, rows: Sequence[Any]) -> ReceiptBatch:

@@ -20,7 +20,7 @@ from services import topics
 from services.delivery import claim_repository, late_truth, messages, suppression_repository
 from services.delivery.claim_repository import AttemptRow, Claim, GiveBack, OutcomeBlock, OutcomeRow
 from services.delivery.domain.channels import WITHOUT_KEYS, Channel, UnknownPolicy, parks
-from services.delivery.domain.positions import spell_positions
+from services.delivery.domain.positions import ranges, spell_positions
 from services.delivery.domain.verdicts import NO_ANSWER, Again, Final, judge, unsent
 from services.delivery.journal import Trail
 from services.delivery.messages import RecipientColumns
@@ -36,6 +36,7 @@ log = structlog.get_logger()
 
 TRY_AGAIN_SECONDS = 0.5
 SENT = Final(MessageState.SENT, "")  # what every accepted message becomes
+LEAST_BLOCK = 16  # messages; for fewer, rows are less work to read and hardly more to write
 
 
 @dataclass(slots=True)
@@ -150,20 +151,33 @@ class Record:
     def _sent(
         self, recipients: RecipientColumns, places: list[tuple[int, float]], *, channel: int, code: int
     ) -> None:
-        positions, instants = zip(*places, strict=True)
-        final_at = [round(at * 1_000_000) for at in (instants[:1] if len(set(instants)) == 1 else instants)]
+        """Blocks of neighbours, and rows of those that have none."""
+        places.sort()
+        index = 0
+        for first, end in ranges(position for position, _ in places):
+            instants = [at for _, at in places[index : index + end - first]]
+            index += end - first
+            if end - first >= LEAST_BLOCK:
+                self._block(recipients, range(first, end), instants, channel=channel, code=code)
+                continue
+            for position, instant in zip(range(first, end), instants, strict=True):
+                at = datetime.datetime.fromtimestamp(instant, datetime.UTC)
+                self._final(recipients, position, SENT, code, self.claim.attempt + 1, at)
+
+    def _block(
+        self, recipients: RecipientColumns, positions: range, instants: Sequence[float], *, channel: int, code: int
+    ) -> None:
         self.blocks.append(
             OutcomeBlock(
-                positions=positions,
+                first=positions.start,
+                size=len(positions),
+                channel=channel,
                 contacts=recipients.contacts(positions),
                 endpoints=recipients.endpoints(positions) if channel == Channel.PUSH else b"",
-                channel=channel,
-                state=int(SENT.state),
-                reason=SENT.reason,
                 code=code,
                 attempts=self.claim.attempt + 1,
                 repeated=self.claim.doubtful,
-                final_at=final_at,
+                final_at=[round(at * 1_000_000) for at in (instants[:1] if len(set(instants)) == 1 else instants)],
             )
         )
 
@@ -272,5 +286,5 @@ class Recorder:
 def _by_state(record: Record) -> Counter[int]:
     counts = Counter([row.state for row in record.outcomes])
     for block in record.blocks:
-        counts[block.state] += len(block.positions)
+        counts[MessageState.SENT] += block.size
     return counts

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 # A row that another retry is taking is waited for, and looked at again.
 TAKE = """
 WITH wanted AS MATERIALIZED (
-    SELECT o.run, o.batch, o.position FROM outcome o
+    SELECT o.run, o.batch, o.position FROM outcome_row o
      WHERE o.run = ANY(ARRAY(SELECT id FROM run WHERE tenant = $2 AND campaign = $3 AND id <> $1))
        AND (o.run, o.batch, o.position) > ($4, $5, $6)
        AND o.retried_by IS NULL AND o.state = ANY($7::smallint[]) AND ($8::text[] = '{{}}' OR o.reason = ANY($8))
        {places}
      ORDER BY o.run, o.batch, o.position LIMIT $9 FOR UPDATE OF o),
 taken AS (
-    UPDATE outcome o SET retried_by = $1 FROM wanted w
+    UPDATE outcome_row o SET retried_by = $1 FROM wanted w
      WHERE o.run = w.run AND o.batch = w.batch AND o.position = w.position RETURNING o.run, o.batch, o.position)
 SELECT run, batch, position FROM taken ORDER BY run DESC, batch DESC, position DESC LIMIT 1
 """
@@ -33,7 +33,7 @@ AMONG = """
            SELECT * FROM unnest($10::bytea[], $11::int[], $12::int[]))
 """
 TAKEN = """
-SELECT run, batch, position FROM outcome WHERE retried_by = $1 AND (run, batch, position) > ($2, $3, $4)
+SELECT run, batch, position FROM outcome_row WHERE retried_by = $1 AND (run, batch, position) > ($2, $3, $4)
  ORDER BY run, batch, position LIMIT $5
 """
 
@@ -80,7 +80,7 @@ async def sent_after_all(tx: Transaction, run: bytes, *, contacts: Sequence[byte
     """(contact, channel, endpoint) of the messages of these contacts that the retry run has taken and that turned out
     to have been sent."""
     rows = await tx.raw.fetch(
-        "SELECT contact, channel, endpoint FROM outcome"
+        "SELECT contact, channel, endpoint FROM outcome_row"
         " WHERE retried_by = $1 AND contact = ANY($2::bytea[]) AND state = $3",
         run,
         list(contacts),

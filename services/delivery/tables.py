@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import BYTEA, INT4MULTIRANGE
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, INT4MULTIRANGE
 
 metadata = sa.MetaData()
 INSTANT = sa.DateTime(timezone=True)
@@ -107,8 +107,9 @@ claim = sa.Table(
     sa.Column("doubtful", sa.Boolean, nullable=False),
     sa.Column("for_sending", sa.Boolean, nullable=False, server_default=sa.true()),
 )
-outcome = sa.Table(
-    "outcome",
+# Final messages are shown by the view `outcome`: these rows and, unfolded, the blocks below.
+outcome_row = sa.Table(
+    "outcome_row",
     metadata,
     sa.Column("run", BYTEA, primary_key=True),
     sa.Column("batch", sa.Integer, primary_key=True),
@@ -124,6 +125,22 @@ outcome = sa.Table(
     sa.Column("final_at", INSTANT, nullable=False),
     sa.Column("retried_by", BYTEA),  # the run that sends it again
     sa.Index("outcome_unsent", "run", "state", "batch", "position", postgresql_where=sa.text("state <> 2")),
+)
+# Messages that were accepted and stand side by side in a batch. Nothing is above SENT, so a block never changes.
+outcome_block = sa.Table(
+    "outcome_block",
+    metadata,
+    sa.Column("run", BYTEA, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("first", sa.Integer, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("channel", sa.SmallInteger, nullable=False),
+    sa.Column("contacts", BYTEA, nullable=False),  # end to end
+    sa.Column("endpoints", BYTEA, nullable=False),  # end to end, or empty where the channel has none
+    sa.Column("code", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("repeated", sa.Boolean, nullable=False),
+    sa.Column("final_at", ARRAY(sa.BigInteger), nullable=False),  # microseconds since 1970; one where all are the same
 )
 # Retry runs, and whether they have taken all that they ever will.
 retry = sa.Table(

@@ -24,7 +24,6 @@ from services.delivery import messages
 from services.delivery.claim_repository import STORE_BLOCK, OutcomeBlock
 from services.delivery.senders.push_encryption import encrypt
 from services.email_templates import EmailTemplate
-from services.message_states import MessageState
 from services.runtime import ids
 from services.segments.audience_repository import STREAM
 from services.segments.filter_messages import read_filter
@@ -77,14 +76,13 @@ async def _reading(connection: asyncpg.Connection, workspace: Workspace) -> floa
 
 
 async def _storing(connection: asyncpg.Connection) -> float:
-    await connection.execute("CREATE TABLE delivery.bench (LIKE delivery.outcome INCLUDING ALL)")
-    store, block = STORE_BLOCK.replace("INTO outcome", "INTO delivery.bench"), _block()
-    positions, at = columns_as_text.array(block.positions), columns_as_text.array(block.final_at)
+    await connection.execute("CREATE TABLE delivery.bench (LIKE delivery.outcome_block INCLUDING ALL)")
+    store, block = STORE_BLOCK.replace("INTO outcome_block", "INTO delivery.bench"), _block()
+    place, columns = (0, block.first, block.size, block.channel), (block.contacts, block.endpoints)
 
     async def once() -> None:
-        run = os.urandom(ids.SIZE)
-        same = (block.channel, block.state, block.reason, block.code, block.attempts, block.repeated, block.final_at[0])
-        await connection.execute(store, run, 0, block.contacts, block.endpoints, *same, positions, at)
+        run, at = os.urandom(ids.SIZE), columns_as_text.array(block.final_at)
+        await connection.execute(store, run, *place, *columns, block.code, block.attempts, block.repeated, at)
 
     try:
         return await _median(once)
@@ -116,12 +114,11 @@ def _encrypting() -> float:
 
 def _block() -> OutcomeBlock:
     return OutcomeBlock(
-        positions=range(ROWS),
+        first=0,
+        size=ROWS,
         contacts=os.urandom(ROWS * ids.SIZE),
         endpoints=b"",
         channel=CHANNEL_HTTP,
-        state=int(MessageState.SENT),
-        reason="",
         code=200,
         attempts=1,
         repeated=False,

@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.message_states import MessageState
+
+LEAST_BLOCK = 16  # messages; for fewer, rows are less work to read
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
@@ -27,3 +31,14 @@ class Outcomes:
     reasons: Sequence[int]  # indices into `reason_words`
     contacts: bytes  # 12 bytes each, end to end
     times: Sequence[int]  # milliseconds since 1970
+
+    @property
+    def are_sent_neighbours(self) -> bool:
+        """Whether all were sent, by one channel, and stand side by side: such are kept as one row."""
+        first, size = self.positions[0], len(self.positions)
+        return (
+            size >= LEAST_BLOCK
+            and [*self.states] == [MessageState.SENT]
+            and len(self.channels) == 1
+            and [*self.positions] == [*range(first, first + size)]
+        )

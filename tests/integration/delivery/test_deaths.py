@@ -229,7 +229,7 @@ async def test_a_record_whose_commit_was_not_answered_is_settled_once(
     database: Database, world: OutsideWorld, start_process: StartProcess, behind_the_wire: Database, wire: Wire
 ) -> None:
     run = Run(sizes=(120,))
-    wire.lose_answer_to(b"COMMIT", after=b'COPY "outcome"')
+    wire.lose_answer_to(b"COMMIT", after=b"INTO outcome_block")
     await announce(database, run.facts())
 
     process = await start_process(database=behind_the_wire, claim_size=50)

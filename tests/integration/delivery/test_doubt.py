@@ -301,7 +301,7 @@ async def test_a_record_of_emails_whose_commit_was_not_answered_is_settled_once(
     database: Database, connect: Callable[..., Database], world: OutsideWorld, start_process: StartProcess, wire: Wire
 ) -> None:
     run = emails(120)
-    wire.lose_answer_to(b"COMMIT", after=b'COPY "outcome"')
+    wire.lose_answer_to(b"COMMIT", after=b"INTO outcome_block")
     await announce(database, run.facts())
 
     process = await start_process(database=connect("delivery", wire=wire), claim_size=50)

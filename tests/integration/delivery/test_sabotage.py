@@ -29,7 +29,7 @@ import pytest
 from services import topics
 from services.delivery import claim_repository, messages, push_way, run_repository
 from services.delivery.authorisation import Authorisation, Person
-from services.delivery.claim_repository import TO_SEND, Claim, OutcomeRow
+from services.delivery.claim_repository import TO_SEND, Claim, OutcomeBlock, OutcomeRow
 from services.delivery.completion import Completion
 from services.delivery.domain.channels import Channel
 from services.delivery.journal import AttemptJournal, Journals, Trail
@@ -185,9 +185,11 @@ def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds his claim gone records all the same."""
     settle = claim_repository.settle
 
-    async def record_anyway(tx: Transaction, claim: Claim, *, outcomes: Sequence[OutcomeRow], **rest: Any) -> bool:
-        if not await settle(tx, claim, outcomes=outcomes, **rest):
-            await _copy(tx, claim, outcomes)
+    async def record_anyway(
+        tx: Transaction, claim: Claim, *, outcomes: Sequence[OutcomeRow], blocks: Sequence[OutcomeBlock], **rest: Any
+    ) -> bool:
+        if not await settle(tx, claim, outcomes=outcomes, blocks=blocks, **rest):
+            await _copy(tx, claim, [*outcomes, *(row for block in blocks for row in block.rows())])
         return True
 
     monkeypatch.setattr(claim_repository, "settle", record_anyway)
@@ -293,7 +295,7 @@ async def _copy(tx: Transaction, claim: Claim, outcomes: Sequence[OutcomeRow]) -
         (claim.run, claim.batch, *(getattr(row, name) for name in claim_repository.OUTCOME_COLUMNS[2:]))
         for row in outcomes
     ]
-    await tx.raw.copy_records_to_table("outcome", columns=claim_repository.OUTCOME_COLUMNS, records=records)
+    await tx.raw.copy_records_to_table("outcome_row", columns=claim_repository.OUTCOME_COLUMNS, records=records)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

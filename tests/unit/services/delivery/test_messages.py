@@ -97,17 +97,24 @@ def a_record_of_pushes(*, size: int) -> Record:
 
 
 @pytest.mark.parametrize("record", [a_record_of_a_call(size=200, refused=120), a_record_of_pushes(size=20)])
-def test_a_block_is_its_rows(record: Record) -> None:
+def test_blocks_are_their_rows(record: Record) -> None:
     batch = partial(messages.outcome_batch, tenant=RUN.tenant, campaign=RUN.campaign, run=RUN.id, batch=3)
 
     as_rows, as_blocks = batch(rows=record.rows()), batch(rows=record.outcomes, blocks=record.blocks)
 
-    assert len(record.blocks) == 1
+    assert record.blocks
     assert as_blocks == as_rows
     columns = RecipientColumns(record.claim.recipients)
     assert sorted(row.position for row in record.rows()) == record.claim.positions
     for row in record.rows():
         assert (row.contact, row.endpoint) == (columns.contact(row.position), columns.endpoint(row.position))
+
+
+def test_neighbours_that_were_accepted_are_blocks_and_others_rows() -> None:
+    record = a_record_of_a_call(size=200, refused=190)
+
+    assert [block.positions for block in record.blocks] == [range(190)]
+    assert sorted(row.position for row in record.outcomes) == list(range(190, 200))
 
 
 def test_milliseconds_are_rounded_not_cut() -> None:
