@@ -31,7 +31,8 @@ ARRIVED = f"""
                   $12::text::bigint[]) WITH ORDINALITY AS i(position, state, rank, channel, reason, ms, n)
 """
 INSERT = f"""
-INSERT INTO outcome_row AS o (run, batch, position, state, rank, channel, tenant, campaign, contact, reason, at) {ARRIVED}
+INSERT INTO outcome_row AS o (run, batch, position, state, rank, channel, tenant, campaign, contact, reason, at)
+{ARRIVED}
 """
 COUNT = """
 INSERT INTO counter AS k (run, state, n) SELECT $1, state, n FROM difference

@@ -148,9 +148,7 @@ class Record:
         elif recipients.channel(position) == Channel.EMAIL:
             self.dead_addresses.append(recipients.address(position))
 
-    def _sent(
-        self, recipients: RecipientColumns, places: list[tuple[int, float]], *, channel: int, code: int
-    ) -> None:
+    def _sent(self, recipients: RecipientColumns, places: list[tuple[int, float]], *, channel: int, code: int) -> None:
         """Blocks of neighbours, and rows of those that have none."""
         places.sort()
         index = 0

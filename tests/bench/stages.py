@@ -62,7 +62,8 @@ async def measure(described: Mapping[str, Any], workspace: Workspace) -> list[St
 
 
 async def _reading(connection: asyncpg.Connection, workspace: Workspace) -> float:
-    statement, parameters = compile_walk(channels=[CHANNEL_HTTP], tree=read_filter(Filter(), "filter"), fields=["country"], keys=[[]])
+    everybody = read_filter(Filter(), "filter")
+    statement, parameters = compile_walk(channels=[CHANNEL_HTTP], tree=everybody, fields=["country"], keys=[[]])
     behind = (bytes(ids.SIZE), 0, NO_ENDPOINT)
     whose = ids.parse("org", workspace.organization), ids.parse("proj", workspace.project)
     await connection.execute("SET search_path = segments")

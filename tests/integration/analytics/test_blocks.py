@@ -55,7 +55,8 @@ class Book:
         """(batch, position) → (state, contact, milliseconds)."""
         rows = await self.database.read(
             lambda tx: tx.raw.fetch(
-                "SELECT batch, position, state, contact, extract(epoch FROM at) * 1000 AS at FROM outcome WHERE run = $1",
+                "SELECT batch, position, state, contact, extract(epoch FROM at) * 1000 AS at"
+                " FROM outcome WHERE run = $1",
                 self.run,
             )
         )

@@ -90,7 +90,8 @@ def a_record_of_pushes(*, size: int) -> Record:
     """Each accepted at an instant of its own, the last one first."""
     record = Record(claim=a_claim(size), run=RUN, policy=UnknownPolicy.PARK)
     answers = [
-        an_answer(position, AnswerKind.ACCEPTED, at=1_700_000_000.0 + position / 7) for position in reversed(range(size))
+        an_answer(position, AnswerKind.ACCEPTED, at=1_700_000_000.0 + position / 7)
+        for position in reversed(range(size))
     ]
     record.judge(RecipientColumns(record.claim.recipients), answers)
     return record
