@@ -57,6 +57,10 @@ class Messages:
         snapshot, campaigns = self._ledger.snapshot(), self._known_campaigns()
         step = _SLICE * _LOOK_AHEAD
         for first in range(0, len(snapshot), step):
+            numbers = range(first, min(first + step, len(snapshot)))
+            if campaign is not None and _are_others(numbers, campaigns, campaign):
+                await asyncio.sleep(0)
+                continue
             records = snapshot.read(first, step)
             await self._understand(records, campaigns)
             chosen = [
@@ -74,6 +78,9 @@ class Messages:
         snapshot, campaigns, seen = self._ledger.snapshot(), self._known_campaigns(), set[str]()
         step = _SLICE * _LOOK_AHEAD
         for first in range(0, len(snapshot), step):
+            if _are_others(range(first, min(first + step, len(snapshot))), campaigns, campaign):
+                await asyncio.sleep(0)
+                continue
             records = snapshot.read(first, step)
             await self._understand(records, campaigns)
             chosen = [one for one in records if campaigns[one.number] == campaign and one.key not in seen]
@@ -139,6 +146,11 @@ class Messages:
         if content is not None:
             line["content"] = content
         return json.dumps(line, separators=(",", ":")).encode() + b"\n"
+
+
+def _are_others(numbers: range, campaigns: Mapping[int, str], campaign: str) -> bool:
+    """Whether all these records are known to be other campaigns': a long ledger is not read again for one of them."""
+    return all(campaigns.get(number, campaign) != campaign for number in numbers)
 
 
 def instant(milliseconds: int) -> str:

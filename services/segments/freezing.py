@@ -8,6 +8,7 @@ nothing.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,9 +38,9 @@ log = structlog.get_logger()
 WALKS_AT_ONCE = 3  # each takes two connections
 SAFETY_SECONDS = 2.0  # how often to look without having been woken: another process may have died in a walk
 PAGE = 16
-# Positions a second that a walk freezes at most: several times what can be sent, since the rest of the machine belongs
-# to whoever waits for an answer. Channels that are not here take what can be had.
-PACES: Mapping[int, int] = {CHANNEL_PUSH: 10_000, CHANNEL_EMAIL: 40_000}
+# Positions a second that a walk freezes at most: more than can be sent, since the rest of the machine belongs to the
+# sending and to whoever waits for an answer. Channels that are not here take what can be had.
+PACES: Mapping[int, int] = {CHANNEL_PUSH: 10_000, CHANNEL_EMAIL: 40_000, CHANNEL_HTTP: 70_000}
 
 
 def build_batch(rows: Sequence[Row], *, number: int, before: bytes) -> Batch:
@@ -65,8 +66,8 @@ def size_of_batch(rows: Sequence[Row]) -> int:
     return batching.cut([position_bytes(row) for row in rows])
 
 
-def pause_after(positions: int, channels: Sequence[int]) -> float:
-    """Seconds to stand back after so many positions of a run that goes by these channels: the quickest one's pace."""
+def seconds_of(positions: int, channels: Sequence[int]) -> float:
+    """Seconds that so many positions of a run that goes by these channels take at least: the quickest one's pace."""
     paces = [PACES.get(channel, 0) for channel in channels]
     return positions / max(paces) if all(paces) else 0.0
 
@@ -151,6 +152,7 @@ class Freezer:
         number, before, ended = audience.batch_count, audience.last_contact, False
         rows: list[Row] = []
         while not self._stopping:
+            began = time.monotonic()
             most = batching.positions_of(number, by_calls=set(run.channels) == {CHANNEL_HTTP})
             wanted = most - len(rows)
             if not ended and wanted > 0:
@@ -167,7 +169,7 @@ class Freezer:
             if not await self._append(audience, batch):
                 return
             number, before, rows = number + 1, batch.last[0], rows[count:]
-            await asyncio.sleep(pause_after(count, run.channels))
+            await asyncio.sleep(max(0.0, began + seconds_of(count, run.channels) - time.monotonic()))
 
     async def _open_walk(self, tx: Transaction, audience: Audience, run: RunStarted) -> Any:
         tree = read_filter(FilterMessage.FromString(audience.filter), "filter")

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.ledger import Ledger, Snapshot
+from sandbox.messages import Channel, Messages
 from sandbox.page import page
+from sandbox.records import Record
 from tests.unit.sandbox.outside import Outside, a_push
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
@@ -49,6 +52,32 @@ async def test_messages_are_chosen_by_campaign_and_channel(tmp_path: Path) -> No
         assert await outside.lines("/messages?campaign=cmp_1&channel=sms") == []
         assert await outside.lines("/messages?campaign=cmp_9") == []
         assert (await outside.call("GET", "/messages?campain=cmp_1"))[0] == 400
+
+
+async def test_what_is_known_to_be_other_campaigns_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(tmp_path / "log")
+    for number in range(3_000):
+        body = b"mine" if number == 2_900 else b"another's"
+        ledger.append(channel=1, at=number, to="somebody", key=str(number), body=body)
+    ledger.flush()
+    channel = Channel("push", content=lambda record: {"campaign": record.body.decode()})
+    messages = Messages(ledger, {1: channel})
+    read, reads = Snapshot.read, list[int]()
+
+    def counting(self: Snapshot, first: int, count: int) -> list[Record]:
+        reads.append(first)
+        return read(self, first, count)
+
+    monkeypatch.setattr(Snapshot, "read", counting)
+    whole = [line async for line in messages.lines(campaign=None, channel=None)]
+    in_all = len(reads)
+    mine = [line async for line in messages.lines(campaign="mine", channel=None)]
+
+    assert (b"".join(whole).count(b"\n"), b"".join(mine).count(b"\n")) == (3_000, 1)
+    assert len(reads) == in_all + 1, "as many reads as there are pieces with a message of it"
+    messages.close()
 
 
 async def test_a_new_log_forgets_the_old_one_and_what_was_known_of_it(tmp_path: Path) -> None:
