@@ -5,7 +5,6 @@ Honours the recipients' keys: who was accepted before is answered for, and noted
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import hmac
@@ -13,10 +12,11 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Container
 from typing import Any
 
 from sandbox import calls
+from sandbox.delays import later
 from sandbox.faults import Dice, Fate
 from sandbox.http_server import Connection, Request
 from sandbox.ledger import Ledger
@@ -57,7 +57,7 @@ class BatchEndpoint:
         if fate is Fate.LOST_ANSWER:
             return self._drop(connection)
         self.answers[200] += 1
-        self._later(connection.answer_json, 200, {"results": results}, self._wait(results))
+        later(self._dice.faults.delay_ms, connection.answer_json, 200, {"results": results}, self._wait(results))
 
     def show_secret(self, request: Request, connection: Connection) -> None:
         """What a call is signed with."""
@@ -126,18 +126,11 @@ class BatchEndpoint:
 
     def _refuse(self, connection: Connection, status: int, reason: str, headers: bytes = b"") -> None:
         self.answers[status] += 1
-        self._later(connection.error, status, reason, "refused", headers)
+        later(self._dice.faults.delay_ms, connection.error, status, reason, "refused", headers)
 
     def _drop(self, connection: Connection) -> None:
         self.answers[0] += 1
-        self._later(connection.drop)
-
-    def _later(self, act: Callable[..., None], *arguments: object) -> None:
-        delay = self._dice.faults.delay_ms / 1000
-        if delay:
-            asyncio.get_running_loop().call_later(delay, act, *arguments)
-        else:
-            act(*arguments)
+        later(self._dice.faults.delay_ms, connection.drop)
 
 
 def content(record: Record) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
 
+from sandbox.delays import later
 from sandbox.faults import Dice, Fate
 from sandbox.ledger import Ledger
 from sandbox.smtp_server import Mail, SmtpConnection
@@ -56,7 +56,7 @@ class MailProvider:
         if fate is Fate.LOST_REQUEST:
             return self._drop(connection)
         if fate is Fate.REJECTED:
-            return self._later(connection.reply, self._refusal(554, b"5.7.1 refused for good"))
+            return later(self._dice.faults.delay_ms, connection.reply, self._refusal(554, b"5.7.1 refused for good"))
         found = _MESSAGE_ID.search(b"\n" + body[: max(body.find(b"\r\n\r\n"), 0)])
         self._ledger.append(
             channel=CHANNEL,
@@ -75,14 +75,15 @@ class MailProvider:
             self._ledger.flush()
         except OSError:
             for connection, _ in accepted:
-                self._later(connection.reply, self._refusal(452, b"4.3.1 the ledger cannot be written"))
+                refusal = self._refusal(452, b"4.3.1 the ledger cannot be written")
+                later(self._dice.faults.delay_ms, connection.reply, refusal)
             return
         for connection, fate in accepted:
             if fate is Fate.LOST_ANSWER:
                 self._drop(connection)
             else:
                 self.answers[250] += 1
-                self._later(connection.reply, b"250 2.0.0 kept")
+                later(self._dice.faults.delay_ms, connection.reply, b"250 2.0.0 kept")
 
     def _refusal(self, code: int, words: bytes) -> bytes:
         self.answers[code] += 1
@@ -90,11 +91,4 @@ class MailProvider:
 
     def _drop(self, connection: SmtpConnection) -> None:
         self.answers[0] += 1
-        self._later(connection.drop)
-
-    def _later(self, act: Callable[..., None], *arguments: object) -> None:
-        delay = self._dice.faults.delay_ms / 1000
-        if delay:
-            asyncio.get_running_loop().call_later(delay, act, *arguments)
-        else:
-            act(*arguments)
+        later(self._dice.faults.delay_ms, connection.drop)

@@ -9,10 +9,10 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox import push_decryption
+from sandbox.delays import later
 from sandbox.faults import Dice, Fate
 from sandbox.http_server import Connection, Request
 from sandbox.ledger import Ledger
@@ -133,24 +133,18 @@ class PushService:
         self.answers[201] += 1
         location = b"Location: /push-messages/%x-%x\r\n" % (self._ledger.generation, self._served)
         if self._dice.faults.delay_ms:
-            self._later(connection.answer, 201, b"", location)
+            later(self._dice.faults.delay_ms, connection.answer, 201, b"", location)
         else:
             connection.answer(201, b"", location)
 
     def _refuse(self, connection: Connection, refusal: _Refusal) -> None:
         self.answers[refusal.status] += 1
-        self._later(connection.error, refusal.status, refusal.reason, refusal.message, refusal.headers)
+        told = (refusal.status, refusal.reason, refusal.message, refusal.headers)
+        later(self._dice.faults.delay_ms, connection.error, *told)
 
     def _drop(self, connection: Connection) -> None:
         self.answers[0] += 1
-        self._later(connection.drop)
-
-    def _later(self, act: Callable[..., None], *arguments: object) -> None:
-        delay = self._dice.faults.delay_ms / 1000
-        if delay:
-            asyncio.get_running_loop().call_later(delay, act, *arguments)
-        else:
-            act(*arguments)
+        later(self._dice.faults.delay_ms, connection.drop)
 
 
 def _retry_after(seconds: int | None) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
 from typing import Any
 
 from carillon.events.v1.run_counted_pb2 import RunCounted
@@ -16,6 +15,7 @@ from carillon.feeds.v1.recipient_feed_service_pb2_grpc import RecipientFeedServi
 from services.analytics import receipt_repository, repository
 from services.analytics.messages import write_counts, write_receipt_counts
 from services.analytics.non_openers import stream_non_openers
+from services.runtime import changes
 from services.runtime.database import Database, Transaction
 from services.runtime.errors import Invalid
 
@@ -56,18 +56,16 @@ class LedgerFeedApi(LedgerFeedServiceServicer):
         self, request: service.StreamCorrectedCountsRequest, context: Any
     ) -> AsyncIterator[service.StreamCorrectedCountsResponse]:
         """The runs that were counted again since, page by page."""
-        since, after = request.change_time.ToDatetime(datetime.UTC), b""
-        read_at = await self._database.transaction(repository.read_clock)
-        while True:
-            page = await self._database.transaction(
-                partial(repository.corrected_runs, since=since, after=after, limit=MAX_RUNS)
-            )
+        since = request.change_time.ToDatetime(datetime.UTC)
+        async for page, read_at in changes.pages(
+            self._database,
+            read_clock=repository.read_clock,
+            read=lambda tx, after: repository.corrected_runs(tx, since=since, after=after, limit=MAX_RUNS),
+            size=MAX_RUNS,
+        ):
             answer = service.StreamCorrectedCountsResponse(runs=[RunCounted.FromString(fact) for _, fact in page])
             answer.read_time.FromDatetime(read_at)
             yield answer
-            if len(page) < MAX_RUNS:
-                return
-            after = page[-1][0]
 
 
 class RecipientFeedApi(RecipientFeedServiceServicer):

@@ -411,13 +411,10 @@ async def repeated(tx: Transaction, runs: Sequence[bytes]) -> int:
     )
 
 
-async def outcomes_of(tx: Transaction, run: bytes, *, batches: range) -> list[asyncpg.Record]:
-    """All outcomes in these batches of a run, in the order of batch and position."""
-    rows: list[asyncpg.Record] = await tx.raw.fetch(
-        """SELECT batch, position, contact, channel, state, reason, final_at FROM outcome
-            WHERE run = $1 AND batch >= $2 AND batch < $3 ORDER BY batch, position""",
-        run,
-        batches.start,
-        batches.stop,
+async def outcomes_of(tx: Transaction, run: bytes, *, batch: int) -> list[OutcomeRow]:
+    """All outcomes in a batch of a run, in the order of their positions."""
+    columns = ", ".join(OUTCOME_COLUMNS[2:])
+    rows = await tx.raw.fetch(
+        f"SELECT {columns} FROM outcome WHERE run = $1 AND batch = $2 ORDER BY position", run, batch
     )
-    return rows
+    return [OutcomeRow(*row) for row in rows]

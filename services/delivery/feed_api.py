@@ -6,20 +6,18 @@ Never holds a transaction while the other side reads.
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
-import asyncpg
-from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
 from carillon.events.v1.run_ended_pb2 import RunEnded
 from carillon.feeds.v1 import outcome_feed_service_pb2 as feed
 from carillon.feeds.v1.outcome_feed_service_pb2_grpc import OutcomeFeedServiceServicer
 
 from services.delivery import claim_repository, receipt_repository, run_repository
 from services.delivery.message_repository import last_batch
-from services.delivery.messages import milliseconds, one_for_all, receipt_batch
-from services.delivery.run_repository import RunRow
+from services.delivery.messages import outcome_batch, receipt_batch
+from services.runtime import changes
 from services.runtime.database import Database
 
 STREAMED_AT_ONCE = 1000
@@ -43,18 +41,16 @@ class OutcomeFeed(OutcomeFeedServiceServicer):
         self, request: feed.StreamCorrectedEndsRequest, context: Context
     ) -> AsyncIterator[feed.StreamCorrectedEndsResponse]:
         """The runs that were corrected since, page by page."""
-        since, after = request.change_time.ToDatetime(datetime.UTC), b""
-        read_at = await self._database.transaction(receipt_repository.read_clock)
-        while True:
-            page = await self._database.transaction(
-                partial(run_repository.corrected_facts, since=since, after=after, limit=STREAMED_AT_ONCE)
-            )
+        since = request.change_time.ToDatetime(datetime.UTC)
+        async for page, read_at in changes.pages(
+            self._database,
+            read_clock=receipt_repository.read_clock,
+            read=lambda tx, after: run_repository.corrected_facts(tx, since=since, after=after, limit=STREAMED_AT_ONCE),
+            size=STREAMED_AT_ONCE,
+        ):
             answer = feed.StreamCorrectedEndsResponse(runs=[RunEnded.FromString(fact) for _, fact in page])
             answer.read_time.FromDatetime(read_at)
             yield answer
-            if len(page) < STREAMED_AT_ONCE:
-                return
-            after = page[-1][0]
 
     async def StreamOutcomes(
         self, request: feed.StreamOutcomesRequest, context: Context
@@ -65,28 +61,25 @@ class OutcomeFeed(OutcomeFeedServiceServicer):
             return
         last = await self._database.read(partial(last_batch, run=run.id))
         for batch in range(last + 1):
-            rows = await self._database.read(
-                partial(claim_repository.outcomes_of, run=run.id, batches=range(batch, batch + 1))
-            )
+            rows = await self._database.read(partial(claim_repository.outcomes_of, run=run.id, batch=batch))
             if rows:
-                yield feed.StreamOutcomesResponse(batch=_batch(run, rows))
+                event = outcome_batch(tenant=run.tenant, campaign=run.campaign, run=run.id, batch=batch, rows=rows)
+                yield feed.StreamOutcomesResponse(batch=event)
 
     async def StreamReceiptCounts(
         self, request: feed.StreamReceiptCountsRequest, context: Context
     ) -> AsyncIterator[feed.StreamReceiptCountsResponse]:
         """The runs that got a receipt since, page by page."""
-        since, after = request.change_time.ToDatetime(datetime.UTC), b""
-        read_at = await self._database.read(receipt_repository.read_clock)
-        while True:
-            page = await self._database.read(
-                partial(receipt_repository.counts, since=since, after=after, limit=STREAMED_AT_ONCE)
-            )
+        since = request.change_time.ToDatetime(datetime.UTC)
+        async for page, read_at in changes.pages(
+            self._database,
+            read_clock=receipt_repository.read_clock,
+            read=lambda tx, after: receipt_repository.counts(tx, since=since, after=after, limit=STREAMED_AT_ONCE),
+            size=STREAMED_AT_ONCE,
+        ):
             answer = feed.StreamReceiptCountsResponse(runs=[run for run, _ in page], counts=[n for _, n in page])
             answer.read_time.FromDatetime(read_at)
             yield answer
-            if len(page) < STREAMED_AT_ONCE:
-                return
-            after = page[-1][0]
 
     async def StreamReceipts(
         self, request: feed.StreamReceiptsRequest, context: Context
@@ -111,22 +104,3 @@ class OutcomeFeed(OutcomeFeedServiceServicer):
             if len(rows) < STREAMED_AT_ONCE:
                 return
             batch, position, kind = rows[-1]["batch"], rows[-1]["position"], rows[-1]["kind"]
-
-
-def _batch(run: RunRow, rows: Sequence[asyncpg.Record]) -> OutcomeBatch:
-    words = {"": 0}
-    for row in rows:
-        words.setdefault(row["reason"], len(words))
-    return OutcomeBatch(
-        tenant=run.tenant,
-        campaign=run.campaign,
-        run=run.id,
-        batch=rows[0]["batch"],
-        positions=[row["position"] for row in rows],
-        states=one_for_all([row["state"] for row in rows]),
-        reason_words=list(words),
-        reasons=one_for_all([words[row["reason"]] for row in rows]),
-        contacts=b"".join([row["contact"] for row in rows]),
-        times=one_for_all([milliseconds(row["final_at"]) for row in rows]),
-        channels=one_for_all([row["channel"] for row in rows]),
-    )

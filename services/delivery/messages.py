@@ -140,16 +140,16 @@ def outcome_batch(
         run=run,
         batch=batch,
         positions=positions,
-        states=one_for_all([*(row.state for row in rows), *([int(MessageState.SENT)] * sent)]),
+        states=_one_for_all([*(row.state for row in rows), *([int(MessageState.SENT)] * sent)]),
         reason_words=list(words),
-        reasons=one_for_all([*(words[row.reason] for row in rows), *([0] * sent)]),
+        reasons=_one_for_all([*(words[row.reason] for row in rows), *([0] * sent)]),
         contacts=b"".join([*(row.contact for row in rows), *(block.contacts for block in blocks)]),
-        times=one_for_all(times),
-        channels=one_for_all([row.channel for row in rows] + [b.channel for b in blocks for _ in b.positions]),
+        times=_one_for_all(times),
+        channels=_one_for_all([row.channel for row in rows] + [b.channel for b in blocks for _ in b.positions]),
     )
 
 
-def one_for_all(column: list[int]) -> list[int]:
+def _one_for_all(column: list[int]) -> list[int]:
     """One entry where all are the same."""
     return column[:1] if len(set(column)) == 1 else column
 
