@@ -24,6 +24,7 @@ from services.delivery.domain.accounts import HttpProvider, Provider, Security, 
 from services.message_states import MessageState
 from services.runtime import ids
 from services.runtime.database import Database
+from tests.certificates import self_signed
 from tests.integration.delivery.audiences import announce
 from tests.integration.delivery.conftest import StartProcess
 from tests.integration.delivery.delivery_process import provider_accounts
@@ -226,6 +227,50 @@ async def test_an_account_that_is_deleted_or_cannot_be_reached_holds_up_only_its
     )
     assert due
     assert all(row["attempt"] > 0 and not row["doubtful"] for row in due)
+
+
+@pytest.mark.parametrize(
+    ("refused", "reason"),
+    [
+        ({"security": Security.PLAIN, "password": "another"}, "SMTP_AUTH_REFUSED"),
+        ({"security": Security.STARTTLS}, "TLS_CERTIFICATE_UNTRUSTED"),
+    ],
+)
+async def test_a_wrong_password_or_certificate_keeps_its_own_emails_waiting_and_says_why(
+    database: Database, start_process: StartProcess, tmp_path: Path, refused: dict[str, Any], reason: str
+) -> None:
+    who = {"username": "somebody", "password": "a secret", "allow_plaintext_auth": True}
+    by_tls = refused["security"] is Security.STARTTLS
+    async with (
+        Outside(
+            tmp_path / "refusing",
+            smtp_login="somebody:a secret",
+            smtp_certificate=str(self_signed(tmp_path)) if by_tls else "",
+        ) as refusing,
+        Outside(tmp_path / "taking", smtp_login="somebody:a secret") as taking,
+    ):
+        run, other = Run(people=20, channels=(EMAIL,)), Run(people=20, channels=(EMAIL,))
+        run.accounts = {EMAIL: await account(database, run, smtp(refusing, **(who | refused)))}
+        other.accounts = {EMAIL: await account(database, other, smtp(taking, **who))}
+        await start_process(hosts=tuple(f"127.0.0.1:{one.smtp_port}" for one in (refusing, taking)), claim_size=1_000)
+
+        await announce(database, run.facts())
+        await announce(database, other.facts())
+
+        assert await at_rest(database, other) == {(EMAIL, "SENT", ""): 20}
+        tried = await eventually(lambda: attempts(database, run), bool)
+        assert {said for said, _ in tried} == {reason}
+        assert {place for _, place in tried} == set(range(20)), "everybody is told why"
+        assert await states(database, run) == {}
+        assert await refusing.lines("/messages") == []
+
+
+async def attempts(database: Database, run: Run) -> list[tuple[str, int]]:
+    """(reason, position) of the attempts that ended nothing."""
+    rows = await database.transaction(
+        lambda tx: tx.raw.fetch("SELECT reason, position FROM attempt WHERE run = $1", run.id)
+    )
+    return [(row["reason"], row["position"]) for row in rows]
 
 
 async def test_an_email_that_cannot_be_made_fails_with_a_reason_and_the_others_are_sent(
