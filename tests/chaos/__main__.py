@@ -53,6 +53,12 @@ def _run(seed: Seed, number: int) -> Result | None:
         return None
     for violation in result.violations[:20]:
         console.print(f"seed {number}  [red]{violation}[/red]")
+    verdict, late = result.verdict, max(result.verdict.after_pause, default=0.0)
+    console.print(
+        f"seed {number}: lost {verdict.lost}, twice {verdict.doubled}, repeats {verdict.repeats}, unknown"
+        f" {verdict.unknown}, ended {result.finished_after:.1f} s after the last fault, {len(verdict.after_pause)}"
+        f" pauses, last start {late * 1000:.0f} ms at most; {len(result.violations)} violations"
+    )
     return result
 
 

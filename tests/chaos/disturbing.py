@@ -93,7 +93,8 @@ class Disturber:
 
     async def _thaw(self, program: str, pid: int) -> None:
         if pid and pid in await asyncio.to_thread(self._stack.pids, program):
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # the supervisor was quicker
+                os.kill(pid, signal.SIGCONT)
 
     async def _drop_connections(self, role: str) -> None:
         """All of one service's, as a network or a firewall would."""
