@@ -31,3 +31,8 @@ def test_whatever_is_learnt_later_stands_over_unknown(later: MessageState) -> No
 @pytest.mark.parametrize("other", set(RANKS) - {MessageState.SENT}, ids=lambda state: state.name)
 def test_an_acceptance_stands_over_everything(other: MessageState) -> None:
     assert RANKS[MessageState.SENT] > RANKS[other]
+
+
+def test_nothing_is_above_sent_so_that_what_was_sent_may_be_kept_in_blocks_that_never_change() -> None:
+    assert max(RANKS.values()) == RANKS[MessageState.SENT] == 6, "as the views `outcome` say of blocks"
+    assert MessageState.SENT == 2
