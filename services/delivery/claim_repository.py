@@ -1,4 +1,4 @@
-"""Owns the rows of due positions, claims and outcomes: the statements that promises 1 to 3 rest on.
+"""Owns the rows of due positions, claims and attempts: the statements that promises 1 to 3 rest on.
 
 A claim moves positions from `due` into a row of its own before any call. That row's id is the fence: recording deletes
 it, taking over deletes it, and who deletes nothing has lost. Never commits: each function works inside the caller's
@@ -8,20 +8,15 @@ transaction.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import asyncpg
-
-from services import columns_as_text
+from services.delivery import outcome_repository
+from services.delivery.outcome_repository import OutcomeBlock, OutcomeRow
 from services.delivery.run_repository import ACTIVE, SENDING, STOPPED
-from services.message_states import MessageState
-from services.runtime import ids
 from services.runtime.database import Transaction
 
 LEASE = datetime.timedelta(seconds=30)
-EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
 # The condition of each purpose on run r, its control row k; $2 is SENDING, $3 ACTIVE, $4 STOPPED in all of them.
 TO_SEND = "coalesce(k.state, $3) = $3 AND r.expires_at > clock_timestamp() AND $4::smallint IS NOT NULL"
@@ -86,62 +81,6 @@ class GiveBack:
     doubtful: bool
 
 
-class OutcomeRow(NamedTuple):
-    """One message's final state, in the order of the table's columns behind run and batch."""
-
-    position: int
-    contact: bytes
-    endpoint: bytes
-    channel: int
-    state: int
-    reason: str
-    code: int
-    attempts: int
-    repeated: bool
-    final_at: datetime.datetime
-
-
-@dataclass(frozen=True, slots=True)
-class OutcomeBlock:
-    """Messages of one channel that were accepted and stand side by side in their batch: one row for all of them."""
-
-    first: int
-    size: int
-    channel: int
-    contacts: bytes  # end to end
-    endpoints: bytes  # end to end, or empty where the channel has none
-    code: int
-    attempts: int
-    repeated: bool
-    final_at: Sequence[int]  # microseconds since 1970, one entry where it is the same for all
-
-    @property
-    def positions(self) -> range:
-        """All of them."""
-        return range(self.first, self.first + self.size)
-
-    def instants(self) -> Sequence[int]:
-        """`final_at` of each."""
-        return self.final_at if len(self.final_at) > 1 else [*self.final_at] * self.size
-
-    def rows(self) -> Iterator[OutcomeRow]:
-        """Message by message."""
-        for index, (position, at) in enumerate(zip(self.positions, self.instants(), strict=True)):
-            part = slice(index * ids.SIZE, (index + 1) * ids.SIZE)
-            yield OutcomeRow(
-                position=position,
-                contact=self.contacts[part],
-                endpoint=self.endpoints[part],
-                channel=self.channel,
-                state=MessageState.SENT,
-                reason="",
-                code=self.code,
-                attempts=self.attempts,
-                repeated=self.repeated,
-                final_at=EPOCH + datetime.timedelta(microseconds=at),
-            )
-
-
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
     """One attempt that did not end its message, in the order of the table's columns behind run and batch."""
@@ -154,26 +93,6 @@ class AttemptRow:
     at: datetime.datetime
 
 
-OUTCOME_COLUMNS = (
-    "run",
-    "batch",
-    "position",
-    "contact",
-    "endpoint",
-    "channel",
-    "state",
-    "reason",
-    "code",
-    "attempts",
-    "repeated",
-    "final_at",
-)
-
-
-STORE_BLOCK = """
-INSERT INTO outcome_block (run, batch, first, size, channel, contacts, endpoints, code, attempts, repeated, final_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::bigint[])
-"""
 ATTEMPT_COLUMNS = ("run", "batch", "position", "attempt", "kind", "code", "reason", "at")
 
 
@@ -220,14 +139,8 @@ async def settle(
         [item.attempt for item in back],
         [item.doubtful for item in back],
     )
-    if mine and outcomes:
-        await tx.raw.copy_records_to_table(
-            "outcome_row",
-            columns=OUTCOME_COLUMNS,
-            records=[(claim.run, claim.batch, *row) for row in outcomes],
-        )
-    for block in blocks if mine else ():
-        await _store_block(tx, claim, block)
+    if mine:
+        await outcome_repository.store(tx, claim.run, batch=claim.batch, rows=outcomes, blocks=blocks)
     if mine and attempts:
         await tx.raw.copy_records_to_table(
             "attempt",
@@ -238,49 +151,6 @@ async def settle(
             ],
         )
     return bool(mine)
-
-
-async def _store_block(tx: Transaction, claim: Claim, block: OutcomeBlock) -> None:
-    await tx.raw.execute(
-        STORE_BLOCK,
-        claim.run,
-        claim.batch,
-        block.first,
-        block.size,
-        block.channel,
-        block.contacts,
-        block.endpoints,
-        block.code,
-        block.attempts,
-        block.repeated,
-        columns_as_text.array(block.final_at),
-    )
-
-
-async def store_late(
-    tx: Transaction, run: bytes, *, batch: int, rows: Sequence[OutcomeRow], ranks: Sequence[int]
-) -> None:
-    """Keep answers that came after their claim was taken over; of two about one message, that of the higher rank."""
-    columns = (
-        [row.position for row in rows],
-        [row.state for row in rows],
-        list(ranks),
-        [row.reason for row in rows],
-        [row.code for row in rows],
-        [row.final_at for row in rows],
-    )
-    await tx.raw.execute(
-        """INSERT INTO late_outcome (run, batch, position, state, rank, reason, code, answered_at)
-           SELECT $1, $2, l.* FROM unnest($3::int[], $4::smallint[], $5::smallint[], $6::text[], $7::int[],
-                                          $8::timestamptz[]) l
-           ON CONFLICT (run, batch, position) DO UPDATE
-              SET state = excluded.state, rank = excluded.rank, reason = excluded.reason, code = excluded.code,
-                  answered_at = excluded.answered_at
-            WHERE late_outcome.rank < excluded.rank""",
-        run,
-        batch,
-        *columns,
-    )
 
 
 async def owners_of_claims(tx: Transaction, *, other_than: str) -> list[tuple[str, bool]]:
@@ -330,63 +200,6 @@ async def renew_leases(tx: Transaction, owner: str) -> None:
     await tx.raw.execute("UPDATE claim SET lease_until = clock_timestamp() + $2 WHERE owner = $1", owner, LEASE)
 
 
-async def correct_by_late(tx: Transaction, run: bytes, ranks: dict[int, int], batch: int | None) -> int:
-    """Let every late answer of higher rank than its outcome correct it, in one batch or in all; answers how many."""
-    return int(
-        await tx.raw.fetchval(
-            """WITH corrected AS (
-                   UPDATE outcome_row o SET state = l.state, reason = l.reason, code = l.code, final_at = l.answered_at
-                     FROM late_outcome l, unnest($2::smallint[], $3::smallint[]) AS rank(state, value)
-                    WHERE o.run = $1 AND l.run = o.run AND l.batch = o.batch AND l.position = o.position
-                      AND ($4::int IS NULL OR l.batch = $4) AND rank.state = o.state AND rank.value < l.rank
-                   RETURNING 1)
-               SELECT count(*) FROM corrected""",
-            run,
-            list(ranks),
-            list(ranks.values()),
-            batch,
-        )
-    )
-
-
-async def late_answers(
-    tx: Transaction, run: bytes, *, batch: int, positions: Sequence[int], state: int
-) -> list[asyncpg.Record]:
-    """The late answers of this state about these positions of a batch."""
-    rows: list[asyncpg.Record] = await tx.raw.fetch(
-        "SELECT position, code, answered_at FROM late_outcome"
-        " WHERE run = $1 AND batch = $2 AND position = ANY($3::int[]) AND state = $4",
-        run,
-        batch,
-        list(positions),
-        state,
-    )
-    return rows
-
-
-async def counts(tx: Transaction, runs: Sequence[bytes]) -> dict[int, int]:
-    """state → rows, over these runs."""
-    rows = await tx.raw.fetch(
-        """SELECT state, sum(n)::int AS n
-             FROM (SELECT state, count(*) AS n FROM outcome_row WHERE run = ANY($1::bytea[]) GROUP BY state
-                   UNION ALL SELECT $2, sum(size) FROM outcome_block WHERE run = ANY($1::bytea[])) c
-            WHERE n > 0 GROUP BY state""",
-        list(runs),
-        int(MessageState.SENT),
-    )
-    return {row["state"]: row["n"] for row in rows}
-
-
-async def reasons(tx: Transaction, runs: Sequence[bytes]) -> dict[tuple[int, str], int]:
-    """(state, reason) → rows, over these runs; what was sent has no reason, and rows without one are left out."""
-    rows = await tx.raw.fetch(
-        "SELECT state, reason, count(*) AS n FROM outcome_row"
-        " WHERE run = ANY($1::bytea[]) AND state <> 2 AND reason <> '' GROUP BY state, reason",
-        list(runs),
-    )
-    return {(row["state"], row["reason"]): row["n"] for row in rows}
-
-
 async def waiting(tx: Transaction, runs: Sequence[bytes]) -> int:
     """Positions that are due or claimed, over these runs."""
     return int(
@@ -398,23 +211,3 @@ async def waiting(tx: Transaction, runs: Sequence[bytes]) -> int:
             list(runs),
         )
     )
-
-
-async def repeated(tx: Transaction, runs: Sequence[bytes]) -> int:
-    """SENT messages that may have reached their device twice."""
-    return int(
-        await tx.raw.fetchval(
-            "SELECT count(*) FROM outcome WHERE run = ANY($1::bytea[]) AND repeated AND state = $2",
-            list(runs),
-            int(MessageState.SENT),
-        )
-    )
-
-
-async def outcomes_of(tx: Transaction, run: bytes, *, batch: int) -> list[OutcomeRow]:
-    """All outcomes in a batch of a run, in the order of their positions."""
-    columns = ", ".join(OUTCOME_COLUMNS[2:])
-    rows = await tx.raw.fetch(
-        f"SELECT {columns} FROM outcome WHERE run = $1 AND batch = $2 ORDER BY position", run, batch
-    )
-    return [OutcomeRow(*row) for row in rows]

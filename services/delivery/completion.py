@@ -8,7 +8,7 @@ from __future__ import annotations
 import structlog
 
 from services import topics
-from services.delivery import claim_repository, late_truth, messages, run_repository
+from services.delivery import late_truth, messages, outcome_repository, run_repository
 from services.runtime import outbox
 from services.runtime.database import Database, Transaction
 
@@ -34,7 +34,7 @@ class Completion:
         if row is None:
             return False
         await late_truth.correct(tx, run)
-        counts = await claim_repository.counts(tx, [run])
+        counts = await outcome_repository.counts(tx, [run])
         total = await tx.raw.fetchval("SELECT messages FROM total WHERE run = $1", run)
         if sum(counts.values()) != total:
             raise AssertionError(f"run {run.hex()} is at rest with {sum(counts.values())} of {total} outcomes")

@@ -14,7 +14,7 @@ from carillon.events.v1.run_ended_pb2 import RunEnded
 from carillon.feeds.v1 import outcome_feed_service_pb2 as feed
 from carillon.feeds.v1.outcome_feed_service_pb2_grpc import OutcomeFeedServiceServicer
 
-from services.delivery import claim_repository, receipt_repository, run_repository
+from services.delivery import outcome_repository, receipt_repository, run_repository
 from services.delivery.message_repository import last_batch
 from services.delivery.messages import outcome_batch, receipt_batch
 from services.runtime import changes
@@ -61,7 +61,7 @@ class OutcomeFeed(OutcomeFeedServiceServicer):
             return
         last = await self._database.read(partial(last_batch, run=run.id))
         for batch in range(last + 1):
-            rows = await self._database.read(partial(claim_repository.outcomes_of, run=run.id, batch=batch))
+            rows = await self._database.read(partial(outcome_repository.outcomes_of, run=run.id, batch=batch))
             if rows:
                 event = outcome_batch(tenant=run.tenant, campaign=run.campaign, run=run.id, batch=batch, rows=rows)
                 yield feed.StreamOutcomesResponse(batch=event)

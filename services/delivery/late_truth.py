@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import structlog
 
 from services import topics
-from services.delivery import claim_repository, messages, run_repository
-from services.delivery.claim_repository import Claim, OutcomeRow
+from services.delivery import messages, outcome_repository, run_repository
+from services.delivery.claim_repository import Claim
 from services.delivery.messages import RecipientColumns
+from services.delivery.outcome_repository import OutcomeRow
 from services.delivery.run_repository import RunRow
 from services.message_states import RANKS, MessageState
 from services.runtime import outbox
@@ -32,7 +33,7 @@ async def learn(tx: Transaction, run: RunRow, *, batch: int, rows: Sequence[Outc
     if not rows:
         return
     ended = await run_repository.lock_run(tx, run.id)
-    await claim_repository.store_late(
+    await outcome_repository.store_late(
         tx, run.id, batch=batch, rows=rows, ranks=[RANKS[MessageState(row.state)] for row in rows]
     )
     await outbox.publish(
@@ -50,7 +51,7 @@ async def learn(tx: Transaction, run: RunRow, *, batch: int, rows: Sequence[Outc
 
 async def sent(tx: Transaction, claim: Claim, recipients: RecipientColumns) -> dict[int, OutcomeRow]:
     """Position → outcome, of those of a doubtful claim that are known by now to have been sent."""
-    rows = await claim_repository.late_answers(
+    rows = await outcome_repository.late_answers(
         tx, claim.run, batch=claim.batch, positions=claim.positions, state=MessageState.SENT
     )
     return {
@@ -72,12 +73,12 @@ async def sent(tx: Transaction, claim: Claim, recipients: RecipientColumns) -> d
 
 async def correct(tx: Transaction, run: bytes, *, batch: int | None = None) -> int:
     """Let every late answer of higher rank than its outcome correct it, in one batch or all; how many it corrected."""
-    return await claim_repository.correct_by_late(tx, run, {int(state): rank for state, rank in RANKS.items()}, batch)
+    return await outcome_repository.correct_by_late(tx, run, {int(state): rank for state, rank in RANKS.items()}, batch)
 
 
 async def _announce_corrected_end(tx: Transaction, run: bytes) -> None:
     row = await run_repository.count_correction(tx, run)
-    event = messages.run_ended(run, row, await claim_repository.counts(tx, [run]))
+    event = messages.run_ended(run, row, await outcome_repository.counts(tx, [run]))
     await run_repository.store_ended_fact(tx, run, event.SerializeToString())
     await outbox.publish(
         tx,

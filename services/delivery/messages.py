@@ -18,9 +18,9 @@ from carillon.events.v1.message_outcomes_pb2 import OutcomeBatch
 from carillon.events.v1.message_receipts_pb2 import ReceiptBatch
 from carillon.events.v1.run_ended_pb2 import RunEnded
 
-from services.delivery.claim_repository import OutcomeBlock, OutcomeRow
 from services.delivery.domain.channels import UnknownPolicy
 from services.delivery.domain.receipts import ReceiptKind
+from services.delivery.outcome_repository import OutcomeBlock, OutcomeRow
 from services.message_states import MessageState
 from services.runtime.ids import SIZE
 

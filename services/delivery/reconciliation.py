@@ -17,7 +17,7 @@ from carillon.feeds.v1.ledger_feed_service_pb2 import CountRunsRequest, CountRun
 from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
 
 from services import names
-from services.delivery import claim_repository, messages, receipt_repository
+from services.delivery import claim_repository, messages, outcome_repository, receipt_repository
 from services.delivery.domain.receipts import ReceiptKind
 from services.message_states import MessageState
 from services.runtime.database import Database, Transaction
@@ -70,10 +70,10 @@ async def read_book(tx: Transaction, runs: Sequence[bytes]) -> Book:
         frozen=row["frozen"],
         here=row["here"],
         waiting=await claim_repository.waiting(tx, runs),
-        counts=await claim_repository.counts(tx, runs),
-        reasons=await claim_repository.reasons(tx, runs),
+        counts=await outcome_repository.counts(tx, runs),
+        reasons=await outcome_repository.reasons(tx, runs),
         receipts=await receipt_repository.by_kind(tx, runs),
-        repeated=await claim_repository.repeated(tx, runs),
+        repeated=await outcome_repository.repeated(tx, runs),
     )
 
 

@@ -18,12 +18,13 @@ import structlog
 
 from services import topics
 from services.delivery import claim_repository, late_truth, messages, suppression_repository
-from services.delivery.claim_repository import AttemptRow, Claim, GiveBack, OutcomeBlock, OutcomeRow
+from services.delivery.claim_repository import AttemptRow, Claim, GiveBack
 from services.delivery.domain.channels import WITHOUT_KEYS, Channel, UnknownPolicy, parks
 from services.delivery.domain.positions import ranges, spell_positions
 from services.delivery.domain.verdicts import NO_ANSWER, Again, Final, judge, unsent
 from services.delivery.journal import Trail
 from services.delivery.messages import RecipientColumns
+from services.delivery.outcome_repository import OutcomeBlock, OutcomeRow
 from services.delivery.run_repository import RunRow
 from services.delivery.senders.sender import Answer, AnswerKind
 from services.message_states import MessageState

@@ -15,7 +15,7 @@ import structlog
 
 from services.delivery import claim_repository, late_truth, run_repository
 from services.delivery.authorisation import Authorisations
-from services.delivery.claim_repository import TO_SEND, Claim, OutcomeRow
+from services.delivery.claim_repository import TO_SEND, Claim
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatch, Dispatches
 from services.delivery.domain.channels import WITHOUT_KEYS
@@ -23,6 +23,7 @@ from services.delivery.domain.pace import MOST_CLAIMS, Pace
 from services.delivery.exclusion import excluded, sent_after_all
 from services.delivery.journal import Journals
 from services.delivery.messages import RecipientColumns
+from services.delivery.outcome_repository import OutcomeRow
 from services.delivery.owners import Owners
 from services.delivery.recording import Record, Recorder
 from services.delivery.senders.sender import Answer, AnswerKind

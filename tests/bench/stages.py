@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services import columns_as_text
 from services.delivery import messages
-from services.delivery.claim_repository import STORE_BLOCK, OutcomeBlock
+from services.delivery.outcome_repository import STORE_BLOCK, OutcomeBlock
 from services.delivery.senders.push_encryption import encrypt
 from services.email_templates import EmailTemplate
 from services.runtime import ids

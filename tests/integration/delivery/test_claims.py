@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import pytest
 
 from services.delivery import claim_repository
-from services.delivery.claim_repository import TO_CANCEL, TO_EXPIRE, TO_SEND, Claim, GiveBack, OutcomeRow
+from services.delivery.claim_repository import TO_CANCEL, TO_EXPIRE, TO_SEND, Claim, GiveBack
 from services.delivery.domain.positions import spell_positions
+from services.delivery.outcome_repository import OutcomeRow
 from services.message_states import MessageState
 from services.runtime import ids
 from services.runtime.database import Database, Transaction

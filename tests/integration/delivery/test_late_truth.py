@@ -10,9 +10,9 @@ import pytest
 from carillon.feeds.v1.outcome_feed_service_pb2 import StreamCorrectedEndsRequest
 
 from services.delivery import late_truth
-from services.delivery.claim_repository import OutcomeRow
 from services.delivery.domain.channels import Channel
 from services.delivery.feed_api import OutcomeFeed
+from services.delivery.outcome_repository import OutcomeRow
 from services.delivery.run_repository import RunRow
 from services.message_states import MessageState
 from services.runtime.database import Database, Transaction

@@ -27,13 +27,14 @@ from typing import Any
 import pytest
 
 from services import topics
-from services.delivery import claim_repository, messages, push_way, run_repository
+from services.delivery import claim_repository, messages, outcome_repository, push_way, run_repository
 from services.delivery.authorisation import Authorisation, Person
-from services.delivery.claim_repository import TO_SEND, Claim, OutcomeBlock, OutcomeRow
+from services.delivery.claim_repository import TO_SEND, Claim
 from services.delivery.completion import Completion
 from services.delivery.domain.channels import Channel
 from services.delivery.journal import AttemptJournal, Journals, Trail
 from services.delivery.messages import RecipientColumns
+from services.delivery.outcome_repository import OutcomeBlock, OutcomeRow
 from services.delivery.recording import Record
 from services.delivery.run_repository import COMPLETED, SENDING
 from services.delivery.senders.sender import AnswerKind
@@ -226,7 +227,7 @@ def completion_by_empty_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
             SENDING,
         )
         if row is not None:
-            event = messages.run_ended(run, row, await claim_repository.counts(tx, [run]))
+            event = messages.run_ended(run, row, await outcome_repository.counts(tx, [run]))
             await outbox.publish(tx, topic=topics.RUN_ENDED.name, key=row["tenant"] + run, event=event)
         return row is not None
 
@@ -292,10 +293,10 @@ def suppression_once_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def _copy(tx: Transaction, claim: Claim, outcomes: Sequence[OutcomeRow]) -> None:
     records = [
-        (claim.run, claim.batch, *(getattr(row, name) for name in claim_repository.OUTCOME_COLUMNS[2:]))
+        (claim.run, claim.batch, *(getattr(row, name) for name in outcome_repository.OUTCOME_COLUMNS[2:]))
         for row in outcomes
     ]
-    await tx.raw.copy_records_to_table("outcome_row", columns=claim_repository.OUTCOME_COLUMNS, records=records)
+    await tx.raw.copy_records_to_table("outcome_row", columns=outcome_repository.OUTCOME_COLUMNS, records=records)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
