@@ -6,6 +6,7 @@ Never stores or sends them.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from carillon.analytics.v1.analytics_pb2 import CampaignStats
 from carillon.delivery.v1.delivery_pb2 import ReceiptCounts as ReceiptCountsMessage
@@ -32,9 +33,9 @@ KINDS = frozenset(int(kind) for kind in ReceiptKind)
 
 def read_outcomes(event: OutcomeBatch) -> Outcomes:
     """The batch as columns; Invalid where they do not fit or a state is not a final one."""
-    size = len(event.positions)
-    lengths = {len(column) for column in (event.states, event.reasons, event.times, event.channels)}
-    fits = lengths <= {1, size} and len(event.contacts) == size * ids.SIZE
+    size, rest = divmod(len(event.contacts), ids.SIZE)
+    columns = (event.positions, event.states, event.reasons, event.times, event.channels)
+    fits = {len(column) for column in columns} <= {1, size} and not rest
     if not fits or not RANKS.keys() >= set(event.states):
         raise Invalid("OUTCOMES_MALFORMED", "Columns differ in length, or a state is not final.")
     return Outcomes(
@@ -42,7 +43,7 @@ def read_outcomes(event: OutcomeBatch) -> Outcomes:
         campaign=event.campaign,
         run=event.run,
         batch=event.batch,
-        positions=list(event.positions),
+        positions=_positions(event.positions, size),
         channels=list(event.channels),
         states=list(event.states),
         reason_words=list(event.reason_words),
@@ -50,6 +51,11 @@ def read_outcomes(event: OutcomeBatch) -> Outcomes:
         contacts=event.contacts,
         times=list(event.times),
     )
+
+
+def _positions(column: Sequence[int], size: int) -> Sequence[int]:
+    """Of each; one alone is the first of those that stand side by side."""
+    return range(column[0], column[0] + size) if len(column) == 1 else list(column)
 
 
 def read_receipts(event: ReceiptBatch) -> Receipts:

@@ -127,31 +127,44 @@ def outcome_batch(
 ) -> OutcomeBatch:
     """Columns of rows, and of blocks behind them."""
     words = {"": 0}
-    for reason in dict.fromkeys([row.reason for row in rows]):
-        words.setdefault(reason, len(words))
-    positions, times = [row.position for row in rows], [milliseconds(row.final_at) for row in rows]
-    sent = sum(block.size for block in blocks)
-    for block in blocks:
-        positions += block.positions
-        times += [(at + 500) // 1000 for at in block.instants()]
+    for row in rows:
+        words.setdefault(row.reason, len(words))
     return OutcomeBatch(
         tenant=tenant,
         campaign=campaign,
         run=run,
         batch=batch,
-        positions=positions,
-        states=_one_for_all([*(row.state for row in rows), *([int(MessageState.SENT)] * sent)]),
+        positions=_positions(rows, blocks),
+        states=_column([(row.state, 1) for row in rows] + [(MessageState.SENT, block.size) for block in blocks]),
         reason_words=list(words),
-        reasons=_one_for_all([*(words[row.reason] for row in rows), *([0] * sent)]),
+        reasons=_column([(words[row.reason], 1) for row in rows] + [(0, block.size) for block in blocks]),
         contacts=b"".join([*(row.contact for row in rows), *(block.contacts for block in blocks)]),
-        times=_one_for_all(times),
-        channels=_one_for_all([row.channel for row in rows] + [b.channel for b in blocks for _ in b.positions]),
+        times=_times(rows, blocks),
+        channels=_column([(row.channel, 1) for row in rows] + [(block.channel, block.size) for block in blocks]),
     )
 
 
-def _one_for_all(column: list[int]) -> list[int]:
-    """One entry where all are the same."""
-    return column[:1] if len(set(column)) == 1 else column
+def _positions(rows: Sequence[OutcomeRow], blocks: Sequence[OutcomeBlock]) -> list[int]:
+    """Of each; the first alone where they stand side by side."""
+    if len(blocks) == 1 and not rows:
+        return [blocks[0].first]
+    positions = [*(row.position for row in rows), *(position for block in blocks for position in block.positions)]
+    return positions[:1] if positions == [*range(positions[0], positions[0] + len(positions))] else positions
+
+
+def _column(parts: Sequence[tuple[int, int]]) -> list[int]:
+    """Each value as often as is said beside it; one entry where all are the same."""
+    if len({value for value, _ in parts}) == 1:
+        return [parts[0][0]]
+    return [value for value, count in parts for _ in range(count)]
+
+
+def _times(rows: Sequence[OutcomeRow], blocks: Sequence[OutcomeBlock]) -> list[int]:
+    """Milliseconds since 1970 of each; one entry where all are the same."""
+    times = [milliseconds(row.final_at) for row in rows]
+    for block in blocks:
+        times += [(at + 500) // 1000 for at in block.final_at] * (1 if len(block.final_at) > 1 else block.size)
+    return times[:1] if times[:1] == times[-1:] and len(set(times)) == 1 else times
 
 
 def receipt_batch(*, tenant: bytes, campaign: bytes, run: bytes, rows: Sequence[Any]) -> ReceiptBatch:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services import columns_as_text
+from services.analytics.messages import read_outcomes
 from services.delivery import messages
 from services.delivery.outcome_repository import STORE_BLOCK, OutcomeBlock
 from services.delivery.senders.push_encryption import encrypt
@@ -96,8 +97,8 @@ def _on_the_wire() -> float:
 
     def once() -> None:
         batch = messages.outcome_batch(tenant=whose, campaign=whose, run=whose, batch=0, rows=[], blocks=[block])
-        read = OutcomeBatch.FromString(batch.SerializeToString())
-        assert len(list(read.positions)) == len(list(read.times)) == ROWS
+        read = read_outcomes(OutcomeBatch.FromString(batch.SerializeToString()))
+        assert len(read.positions) == len(read.times) == ROWS
 
     return _median_of(once, ROWS)
 

@@ -17,7 +17,7 @@ LEAST_BLOCK = 16  # messages; for fewer, rows are less work to read
 class Outcomes:
     """Final states of some positions of one batch of a run's audience.
 
-    Of the columns beside `positions` and `contacts`, one entry may stand for all.
+    Of the columns beside `positions` and `contacts`, one entry may stand for all. Positions side by side are a range.
     """
 
     tenant: bytes
@@ -35,10 +35,9 @@ class Outcomes:
     @property
     def are_sent_neighbours(self) -> bool:
         """Whether all were sent, by one channel, and stand side by side: such are kept as one row."""
-        first, size = self.positions[0], len(self.positions)
         return (
-            size >= LEAST_BLOCK
+            isinstance(self.positions, range)
+            and len(self.positions) >= LEAST_BLOCK
             and [*self.states] == [MessageState.SENT]
             and len(self.channels) == 1
-            and [*self.positions] == [*range(first, first + size)]
         )

@@ -30,14 +30,15 @@ class Book:
     run: bytes
 
     async def record(self, states: Mapping[int, MessageState], *, batch: int = 0) -> None:
-        """Position → state, as delivery tells it: one entry where all are the same."""
+        """Position → state, as delivery tells it: one entry where all are the same or stand side by side."""
         alike = len(set(states.values())) == 1
+        neighbours = [*states] == [*range(min(states), min(states) + len(states))]
         event = OutcomeBatch(
             tenant=TENANT,
             campaign=CAMPAIGN,
             run=self.run,
             batch=batch,
-            positions=list(states),
+            positions=[*states][: 1 if neighbours else None],
             states=[int(state) for state in states.values()][: 1 if alike else None],
             reason_words=[""],
             reasons=[0],

@@ -6,7 +6,7 @@ Never mends or explains anything: every difference is a sentence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from carillon.events.v1.endpoint_retired_pb2 import EndpointsRetired
@@ -18,6 +18,7 @@ from services.delivery import messages
 from services.delivery.domain.channels import UnknownPolicy, parks
 from services.delivery.run_repository import SENDING
 from services.message_states import MessageState
+from services.runtime import ids
 from services.runtime.database import Database, Transaction
 from tests.integration.delivery.audiences import Place, Run
 from tests.integration.delivery.outside_world import OutsideWorld
@@ -108,11 +109,18 @@ async def _read(tx: Transaction, run: Run) -> Books:
             )
             for row in rows
         },
-        learnt=[(told.batch, place) for told in map(OutcomeBatch.FromString, late) for place in told.positions],
-        published=Counter((event.batch, position) for event in told for position in event.positions),
+        learnt=[(told.batch, place) for told in map(OutcomeBatch.FromString, late) for place in _places(told)],
+        published=Counter((event.batch, position) for event in told for position in _places(event)),
         ended=[RunEnded.FromString(payload) for payload in payloads[topics.RUN_ENDED.name]],
         retired=[event.endpoints[at : at + 12] for event in retired for at in range(0, len(event.endpoints), 12)],
     )
+
+
+def _places(event: OutcomeBatch) -> Sequence[int]:
+    """The positions of a batch; one alone is the first of those that stand side by side."""
+    if len(event.positions) != 1:
+        return event.positions
+    return range(event.positions[0], event.positions[0] + len(event.contacts) // ids.SIZE)
 
 
 def violations(run: Run, books: Books, world: OutsideWorld) -> list[str]:

@@ -47,9 +47,15 @@ def test_one_entry_may_stand_for_all_positions() -> None:
     assert (outcomes.positions, outcomes.states, outcomes.times, outcomes.channels) == ([0, 7], [2], [5], [1])
 
 
+def test_one_position_is_the_first_of_those_that_stand_side_by_side() -> None:
+    assert list(read_outcomes(batch(positions=[5])).positions) == [5, 6]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
+        {"positions": [0, 7, 8]},
+        {"positions": []},
         {"states": [2, 2, 2]},
         {"states": []},
         {"reasons": [0, 0, 0]},
