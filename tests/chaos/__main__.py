@@ -20,7 +20,7 @@ from tests.chaos.seed import Result, Seed
 from tests.chaos.ways import Way
 from tests.stacks import own_stack
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 def main() -> None:
@@ -57,7 +57,9 @@ def _run(seed: Seed, number: int) -> Result | None:
     console.print(
         f"seed {number}: lost {verdict.lost}, twice {verdict.doubled}, repeats {verdict.repeats}, unknown"
         f" {verdict.unknown}, ended {result.finished_after:.1f} s after the last fault, {len(verdict.after_pause)}"
-        f" pauses, last start {late * 1000:.0f} ms at most; {len(result.violations)} violations"
+        f" pauses, last start {late * 1000:.0f} ms at most; {verdict.suppressed} of {len(verdict.after_leaving)} left"
+        f" alone, last start {max(verdict.after_leaving, default=0.0) * 1000:.0f} ms at most;"
+        f" {len(result.violations)} violations"
     )
     return result
 
@@ -73,6 +75,7 @@ def _table(results: list[Result | None]) -> Table:
         "repeats",
         "marked",
         "unknown",
+        "left alone",
         "ended after",
         "verdict",
     ):
@@ -88,12 +91,18 @@ def _table(results: list[Result | None]) -> Table:
             str(verdict.repeats),
             str(verdict.marked),
             str(verdict.unknown),
+            str(verdict.suppressed),
             f"{result.finished_after:.1f} s",
             f"{len(result.violations)} violations" if result.violations else "kept",
         )
     pauses = [late for result in results if result for late in result.verdict.after_pause]
-    if pauses:
-        table.caption = f"last call start after {len(pauses)} answered pauses: {milliseconds(pauses)}"
+    leaving = [late for result in results if result for late in result.verdict.after_leaving]
+    captions = [
+        f"last call start after {len(lates)} answered {what}: {milliseconds(lates)}"
+        for what, lates in (("pauses", pauses), ("suppressions", leaving))
+        if lates
+    ]
+    table.caption = "\n".join(captions)
     return table
 
 

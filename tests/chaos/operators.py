@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import aiohttp
-
-from tools.client import CallFailed, Client
+from tests.chaos.insisting import Insistent
+from tools.client import CallFailed
 
 OVER = (404, 409)  # the campaign has ended
 PAUSED = "STATE_PAUSED"
@@ -30,7 +29,7 @@ class Hold:
 class Operators:
     """Whoever pauses and resumes one campaign; every command is repeated until it is answered."""
 
-    def __init__(self, native: Client, campaign: str, *, seed: int, say: Callable[[str], None]) -> None:
+    def __init__(self, native: Insistent, campaign: str, *, seed: int, say: Callable[[str], None]) -> None:
         self._native = native
         self._say = say
         self._campaign = campaign
@@ -38,7 +37,6 @@ class Operators:
         self.holds: list[Hold] = []
         self.enough = False  # no further pause, once the last one is lifted
         self.last_wish = 0.0  # when the last command was first said, time.monotonic()
-        self.refused = 0  # commands answered with an error, and repeated
         self.doubted: list[str] = []  # what an answer said against what was shown then
 
     async def pause_now_and_then(self, times: int, *, seconds: float) -> None:
@@ -85,29 +83,15 @@ class Operators:
     async def _insist(self, command: str) -> float | None:
         """Command until it is answered; when that was, or None where the campaign has ended."""
         self.last_wish = time.monotonic()
-        while True:
-            try:
-                await self._native.call("POST", f"{self._campaign}:{command}", {})
-                return time.time()
-            except CallFailed as refused:
-                if refused.status in OVER:
-                    return None
-                if refused.status < 500:
-                    raise
-            except (aiohttp.ClientError, TimeoutError):
-                pass
-            self.refused += 1
-            await asyncio.sleep(0.3)
+        try:
+            await self._native.call("POST", f"{self._campaign}:{command}", {})
+        except CallFailed as refused:
+            if refused.status in OVER:
+                return None
+            raise
+        return time.time()
 
     async def _state(self) -> str | None:
         """What is shown; None where it is not the operators' any more."""
-        while True:
-            try:
-                state = (await self._native.call("GET", self._campaign))["state"]
-                return state if state in (PAUSED, "STATE_ACTIVE") else None
-            except CallFailed as refused:
-                if refused.status < 500:
-                    raise
-            except (aiohttp.ClientError, TimeoutError):
-                pass
-            await asyncio.sleep(0.3)
+        state = (await self._native.call("GET", self._campaign))["state"]
+        return state if state in (PAUSED, "STATE_ACTIVE") else None

@@ -69,6 +69,7 @@ class Plan:
     wipes: int
     troubles: int
     pauses: int
+    unwilling: int  # people who want no further messages
     mean_gap: float
 
     @property
@@ -92,11 +93,11 @@ class Plan:
 
 LONG = Plan(
     recipients=10_000, kills=100, freezes=8, database_restarts=10, disconnects=10, broker_kills=5, wipes=1,
-    troubles=10, pauses=12, mean_gap=0.8,
+    troubles=10, pauses=12, unwilling=60, mean_gap=0.8,
 )  # fmt: skip
 SHORT = Plan(
     recipients=1_000, kills=10, freezes=1, database_restarts=1, disconnects=1, broker_kills=1, wipes=0,
-    troubles=2, pauses=3, mean_gap=1.2,
+    troubles=2, pauses=3, unwilling=10, mean_gap=1.2,
 )  # fmt: skip
 
 

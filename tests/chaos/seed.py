@@ -14,15 +14,17 @@ import aiohttp
 
 from tests.chaos.disturbing import Disturber
 from tests.chaos.doubt import calls_in_doubt
+from tests.chaos.insisting import Insistent
 from tests.chaos.operators import Operators
 from tests.chaos.schedule import Plan, make_schedule
+from tests.chaos.unwilling import Unwilling, choose
 from tests.chaos.verdict import Verdict, judge
 from tests.chaos.ways import Way, campaign_body
 from tests.e2e.books import ENDED
 from tests.stacks import Running, running
 from tools.client import CallFailed, Client
 from tools.stack.stack import Stack
-from tools.workspace import Workspace, add_people, last_part, make_workspace
+from tools.workspace import add_people, last_part, make_workspace
 
 FINISHED_WITHIN = 60.0  # seconds after the last fault
 LEFT_OVER = 0.1  # of the recipients, for after the last fault
@@ -36,7 +38,6 @@ class Result:
     seed: int
     faults: int
     faults_while_sending: int
-    refused_commands: int
     finished_after: float  # seconds from the last fault to the campaign's end
     verdict: Verdict
 
@@ -76,8 +77,18 @@ class Seed:
             body = await campaign_body(described, workspace, native, self._way)
             made = await native.call("POST", f"/v1/projects/{workspace.project}/campaigns", body)
             campaign = last_part(made["name"])
-            operators = Operators(native, _path(workspace, campaign), seed=self._seed, say=self._say)
-            await self._disturb(disturber, operators)
+            people = await choose(
+                described,
+                workspace,
+                self._plan.unwilling,
+                among=self._plan.recipients,
+                way=self._way,
+                seed=self._seed,
+            )
+            insistent, project = Insistent(native), f"/v1/projects/{workspace.project}"
+            operators = Operators(insistent, f"{project}/campaigns/{campaign}", seed=self._seed, say=self._say)
+            unwilling = Unwilling(insistent, project, people, way=self._way, say=self._say)
+            await self._disturb(disturber, operators, unwilling)
             await _wait_until_ended(reachbell, campaign, seconds=2 * FINISHED_WITHIN)
             in_doubt = await calls_in_doubt(self._stack, described) - in_doubt
             ended_after = time.monotonic() - max(self._last_fault, operators.last_wish)
@@ -88,6 +99,7 @@ class Seed:
             way=self._way,
             recipients=self._plan.recipients,
             holds=operators.holds,
+            left_alone=unwilling.answered,
             in_doubt=in_doubt,
         )
         verdict.violations.extend(operators.doubted)
@@ -95,13 +107,13 @@ class Seed:
             seed=self._seed,
             faults=self._plan.faults,
             faults_while_sending=self._faults_while_sending,
-            refused_commands=operators.refused,
             finished_after=ended_after,
             verdict=verdict,
         )
 
-    async def _disturb(self, disturber: Disturber, operators: Operators) -> None:
+    async def _disturb(self, disturber: Disturber, operators: Operators, unwilling: Unwilling) -> None:
         pausing = asyncio.create_task(operators.pause_now_and_then(self._plan.pauses, seconds=self._plan.seconds))
+        leaving = asyncio.create_task(unwilling.leave_now_and_then(seconds=self._plan.seconds))
         async with Client(self._there.described["sandbox"]) as sandbox:
             before = (await sandbox.call("GET", "/messages/count"))["total"]
             if self._seed % 3:  # every third seed disturbs the freezing of the audience, too
@@ -114,18 +126,15 @@ class Seed:
                 self._faults_while_sending += 0 < accepted < self._messages
         await disturber.end()
         self._last_fault = time.monotonic()
-        operators.enough = True
+        operators.enough = unwilling.enough = True
         await pausing
+        await leaving
 
     def _delay(self, accepted: int, faults: int) -> int:
         """Milliseconds before every answer, so that some recipients are left when the last fault comes."""
         left = max(self._messages * (1 - LEFT_OVER) - accepted, 1.0)
         seconds = self._plan.seconds * (1 - faults / self._plan.faults)
         return min(int(self._way.connections * max(seconds, 1.0) / left * 1000), LONGEST_DELAY)
-
-
-def _path(workspace: Workspace, campaign: str) -> str:
-    return f"/v1/projects/{workspace.project}/campaigns/{campaign}"
 
 
 async def _wait_for_more(sandbox: Client, accepted: int) -> None:

@@ -25,14 +25,14 @@ def books(*ledger: Json, repeated: int = 0, **rows: int) -> Books:
     total = sum(rows.values())
     reconciliation: dict[str, Any] = {"balanced": True, "audience": total, "repeated": repeated}
     reconciliation |= dict.fromkeys(("delivery", "analytics", "shown"), rows)
-    sent = rows.get("sent", 0)
+    sent, queued = rows.get("sent", 0), total - rows.get("suppressed", 0)
     failed = rows.get("unknown", 0)  # in ReachBell's words
-    shown = {"status": "sent", "stats": {"sent": sent, "delivered": sent, "failed": failed, "queued": total}}
-    return Books(shown, {**rows, "queued": total}, reconciliation, rows, list(ledger))
+    shown = {"status": "sent", "stats": {"sent": sent, "delivered": sent, "failed": failed, "queued": queued}}
+    return Books(shown, {**rows, "queued": queued}, reconciliation, rows, list(ledger))
 
 
 def verdict(found: Books, *, way: Way = Way.PUSH, recipients: int = 2, **known: Any) -> Verdict:
-    defaults: dict[str, Any] = {"marked": set(), "holds": [], "in_doubt": 1}
+    defaults: dict[str, Any] = {"marked": set(), "holds": [], "left_alone": {}, "in_doubt": 1}
     return compare(found, way=way, recipients=recipients, **defaults | known)
 
 
@@ -97,3 +97,24 @@ def test_a_call_may_start_a_second_after_a_pause_was_answered_and_again_after_th
     )
 
     assert len(found.violations) == violations
+
+
+@pytest.mark.parametrize(("second", "violations"), [(0, 0), (1, 0), (2, 1)])
+def test_who_wants_no_messages_may_be_called_for_a_second_more(second: int, violations: int) -> None:
+    found = verdict(books(a_call("ann"), a_call("ben", second=second), sent=2), left_alone={("push", "ben"): NOON})
+
+    assert len(found.violations) == violations
+    assert found.after_leaving == [second]
+
+
+def test_who_was_left_alone_is_not_lost() -> None:
+    found = verdict(books(a_call("ann"), sent=1, suppressed=1), left_alone={("push", "ben"): NOON})
+
+    assert (found.violations, found.lost, found.suppressed) == ([], 0, 1)
+
+
+def test_who_was_reached_was_not_left_alone_and_who_wants_messages_is_not_either() -> None:
+    found = books(a_call("ann"), a_call("ben"), sent=1, suppressed=1)
+
+    assert verdict(found, left_alone={("push", "ben"): NOON + 1}).violations != []
+    assert "1 are SUPPRESSED, and only so many wanted to be: 0" in verdict(found).violations

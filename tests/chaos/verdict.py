@@ -17,14 +17,14 @@ import asyncpg
 
 from services.runtime import ids
 from tests.chaos.operators import Hold
+from tests.chaos.unwilling import Place
 from tests.chaos.ways import Way
 from tests.e2e.books import Books, check_equal, read_books
 from tests.streams.listening import Listener
 from tools.client import Client, Json
 from tools.workspace import Workspace
 
-PROMISED = 1.0  # seconds from a pause's answer to the last start of a call
-Place = tuple[str, str]  # channel and recipient, as the ledger names them
+PROMISED = 1.0  # seconds from the answer to a pause or a suppression to the last start of a call
 SCHEMAS = ("campaigns", "segments", "delivery", "analytics")
 
 
@@ -39,7 +39,9 @@ class Verdict:
     repeats: int  # calls for a message that had been accepted before
     marked: int  # messages that Reconcile says may have been repeated
     unknown: int  # parked, since nobody can tell whether they arrived
+    suppressed: int  # whose person wanted none, and had not got it
     after_pause: list[float]  # of each pause, seconds from its answer to the last call that started before the resume
+    after_leaving: list[float]  # of each place to be left alone, seconds from the answer to the last call that started
 
 
 async def judge(
@@ -50,57 +52,75 @@ async def judge(
     way: Way,
     recipients: int,
     holds: Sequence[Hold],
+    left_alone: Mapping[Place, float],
     in_doubt: int,
 ) -> Verdict:
     """Everything that can be asked of a campaign at rest."""
     books = await read_books(described, workspace, campaign)
     marked = await _marked(described, campaign)
-    verdict = compare(books, way=way, recipients=recipients, marked=marked, holds=holds, in_doubt=in_doubt)
+    verdict = compare(
+        books, way=way, recipients=recipients, marked=marked, holds=holds, left_alone=left_alone, in_doubt=in_doubt
+    )
     verdict.violations.extend(await _told_elsewhere(described, workspace, campaign, books))
     verdict.violations.extend(await _dead_letters(described))
     return verdict
 
 
 def compare(
-    books: Books, *, way: Way, recipients: int, marked: Set[str], holds: Sequence[Hold], in_doubt: int
+    books: Books,
+    *,
+    way: Way,
+    recipients: int,
+    marked: Set[str],
+    holds: Sequence[Hold],
+    left_alone: Mapping[Place, float],
+    in_doubt: int,
 ) -> Verdict:
-    """The ledger against the books; `marked` are the push subscriptions whose message may have been repeated, and so
-    many calls at most got no answer where the provider knows no keys."""
+    """The ledger against the books; `marked` are the push subscriptions whose message may have been repeated,
+    `left_alone` when who wants no messages was told so (UNIX seconds), and so many calls at most got no answer where
+    the provider knows no keys. Where it does, only what nobody may try again stays in doubt."""
     keys = defaultdict[Place, set[str]](set)
     for line in books.ledger:
         keys[line["channel"], line["to"]].add(line["key"])
     calls = Counter((line["channel"], line["to"]) for line in books.ledger)
     doubled = sorted(place for place in calls if len(keys[place]) > 1 or (place[0] != "push" and calls[place] > 1))
     repeated = {to for (channel, to), count in calls.items() if channel == "push" and count > 1}
-    unknown = books.rows.get("unknown", 0)
+    unknown, suppressed = books.rows.get("unknown", 0), books.rows.get("suppressed", 0)
+    may_be_unknown = in_doubt if way is Way.EMAIL else len(left_alone)
     messages = recipients * len(way.value)
     after_pause = [_last_start(books.ledger, hold) for hold in holds]
+    after_leaving = [_last_start_for(books.ledger, place, told) for place, told in left_alone.items()]
     violations = [
-        *_numbers(books, messages, unknown=unknown),
+        *_numbers(books, messages, unknown=unknown, suppressed=suppressed),
         *(f"{to} got {calls[channel, to]} messages by {channel}" for channel, to in doubled),
         *(f"{to} got a message again, and that is not marked" for to in sorted(repeated - marked)),
         *(f"a call started {late:.2f} s after a pause was answered" for late in after_pause if late > PROMISED),
+        *(f"somebody was called {late:.2f} s after being left alone" for late in after_leaving if late > PROMISED),
     ]
-    if unknown > (in_doubt if way is Way.EMAIL else 0):
-        violations.append(f"{unknown} are UNKNOWN, and only so many can be: {in_doubt if way is Way.EMAIL else 0}")
+    if unknown > may_be_unknown:
+        violations.append(f"{unknown} are UNKNOWN, and only so many can be: {may_be_unknown}")
+    if suppressed > len(left_alone):
+        violations.append(f"{suppressed} are SUPPRESSED, and only so many wanted to be: {len(left_alone)}")
     if len(repeated) > books.reconciliation.get("repeated", 0):
         violations.append(f"{len(repeated)} were repeated, Reconcile says {books.reconciliation.get('repeated', 0)}")
     return Verdict(
         violations=violations,
         reached=len(calls),
-        lost=max(messages - unknown - len(calls), 0),
+        lost=max(messages - unknown - suppressed - len(calls), 0),
         doubled=len(doubled),
         repeats=calls.total() - len(calls),
         marked=len(marked),
         unknown=unknown,
+        suppressed=suppressed,
         after_pause=after_pause,
+        after_leaving=after_leaving,
     )
 
 
-def _numbers(books: Books, messages: int, *, unknown: int) -> Iterator[str]:
+def _numbers(books: Books, messages: int, *, unknown: int, suppressed: int) -> Iterator[str]:
     """The books against each other and against the ledger."""
     try:
-        check_equal(books, sent=messages - unknown, unknown=unknown)
+        check_equal(books, sent=messages - unknown - suppressed, suppressed=suppressed, unknown=unknown)
     except AssertionError as difference:
         yield f"the books differ: {traceback.extract_tb(difference.__traceback__)[-1].line}"
         yield f"by rows {dict(books.rows)}, reached {len(books.reached)}, {books.reconciliation}, {books.stats}"
@@ -111,6 +131,11 @@ def _last_start(ledger: Sequence[Json], hold: Hold) -> float:
     starts = [_seconds(line["at"]) for line in ledger]
     late = [start - hold.answered for start in starts if hold.answered <= start < hold.lifted]
     return max(late, default=0.0)
+
+
+def _last_start_for(ledger: Sequence[Json], place: Place, told: float) -> float:
+    starts = [_seconds(line["at"]) for line in ledger if (line["channel"], line["to"]) == place]
+    return max([start - told for start in starts if start > told], default=0.0)
 
 
 def _seconds(instant: str) -> float:

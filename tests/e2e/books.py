@@ -96,16 +96,18 @@ async def delivery_rows(described: Mapping[str, Any], campaign: str) -> dict[str
     return {names[row["state"]]: row["n"] for row in rows}
 
 
-def check_equal(books: Books, *, sent: int, failed: int = 0, cancelled: int = 0, unknown: int = 0) -> None:
+def check_equal(
+    books: Books, *, sent: int, failed: int = 0, suppressed: int = 0, cancelled: int = 0, unknown: int = 0
+) -> None:
     """Every book says these numbers and no other; of what is unknown, some may have arrived."""
-    expected = {"sent": sent, "failed": failed, "cancelled": cancelled, "unknown": unknown}
+    expected = {"sent": sent, "failed": failed, "suppressed": suppressed, "cancelled": cancelled, "unknown": unknown}
     assert books.rows == {state: count for state, count in expected.items() if count}
     for book in ("delivery", "analytics", "shown"):
         counts = books.reconciliation.get(book, {})
         assert {state: counts.get(state, 0) for state in STATES} == dict.fromkeys(STATES, 0) | expected, book
         assert counts.get("pending", 0) == 0, book
     assert books.reconciliation["balanced"] is True, books.reconciliation
-    assert books.reconciliation["audience"] == sent + failed + cancelled + unknown
+    assert books.reconciliation["audience"] == sum(expected.values())
     assert {state: books.stats.get(state, 0) for state in expected} == expected
     assert books.stats.get("queued", 0) == sent + failed + unknown
     shown = books.reachbell["stats"]
