@@ -34,9 +34,10 @@ class PushWay:
         may_start: Callable[[], bool],
         journal: Journal | None,
     ) -> list[Answer]:
-        """A push service replaces by Topic, so no journal is needed."""
+        """Each attempt is written into the journal."""
+        assert journal is not None, "a push service replaces only what it has not delivered yet"
         messages = [self.message(batch, recipients, position) for position in positions]
-        return await self._sender.send(messages, may_start=may_start)
+        return await self._sender.send(messages, may_start=may_start, journal=journal)
 
     def message(self, batch: int, recipients: RecipientColumns, position: int) -> Message:
         """The message of a position."""

@@ -19,7 +19,7 @@ import structlog
 from services import topics
 from services.delivery import claim_repository, late_truth, messages, suppression_repository
 from services.delivery.claim_repository import AttemptRow, Claim, GiveBack
-from services.delivery.domain.channels import WITHOUT_KEYS, Channel, UnknownPolicy, parks
+from services.delivery.domain.channels import JOURNALLED, Channel, UnknownPolicy, parks
 from services.delivery.domain.positions import ranges, spell_positions
 from services.delivery.domain.verdicts import NO_ANSWER, Again, Final, judge, unsent
 from services.delivery.journal import Trail
@@ -102,7 +102,7 @@ class Record:
             return
         answers = [
             trail.answer(position, now=now)
-            if recipients.channel(position) in WITHOUT_KEYS
+            if recipients.channel(position) in JOURNALLED
             else Answer(position, AnswerKind.UNANSWERED, 0, NO_ANSWER, now)
             for position in self.claim.positions
         ]

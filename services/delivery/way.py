@@ -27,7 +27,7 @@ class Way(Protocol):
     ) -> list[Answer]:
         """Build and try the messages of these positions of a batch; one Answer each, in any order.
 
-        `journal` is there where the channel's provider honours no idempotency key. Never raises for what a contact, a
+        `journal` is there where the channel is one of JOURNALLED. Never raises for what a contact, a
         template, an account, a provider or a network does.
         """
         ...

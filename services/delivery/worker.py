@@ -18,7 +18,7 @@ from services.delivery.authorisation import Authorisations
 from services.delivery.claim_repository import TO_SEND, Claim
 from services.delivery.completion import Completion
 from services.delivery.dispatches import Dispatch, Dispatches
-from services.delivery.domain.channels import WITHOUT_KEYS
+from services.delivery.domain.channels import JOURNALLED
 from services.delivery.domain.pace import MOST_CLAIMS, Pace
 from services.delivery.exclusion import excluded, sent_after_all
 from services.delivery.journal import Journals
@@ -192,7 +192,7 @@ class Worker:
         self._pace(claim.run).observe(answered=called, seconds=self._clock.boot_seconds() - began, claims=beside)
         record.judge(recipients, answers)
         await self._recorder.store(record)
-        if recipients.has_any(WITHOUT_KEYS):
+        if recipients.has_any(JOURNALLED):
             self._journals.remove(self._owner, claim.id)
         try:
             await self._completion.attempt(claim.run)
@@ -207,8 +207,8 @@ class Worker:
         wanted: Sequence[int],
         may_start: Callable[[], bool],
     ) -> list[Answer]:
-        """Every attempt is written down where a provider without keys is among them."""
-        if not recipients.has_any(WITHOUT_KEYS):
+        """Every attempt is written down where a channel among them asks for it."""
+        if not recipients.has_any(JOURNALLED):
             return await dispatch.send(claim.batch, recipients, wanted, may_start=may_start, journal=None)
         try:
             journal = self._journals.open(claim.id)

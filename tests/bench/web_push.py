@@ -18,6 +18,7 @@ import tempfile
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import requests
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from py_vapid import Vapid02
 from pywebpush import WebPusher
 
+from services.delivery.journal import AttemptJournal
 from services.delivery.senders.push_encryption import encrypt
 from services.delivery.senders.sender import AnswerKind, Message
 from services.delivery.senders.vapid import VapidSigner
@@ -98,7 +100,10 @@ async def _ours(
     share = -(-len(messages) // arguments.senders)
     parts = [messages[at : at + share] for at in range(0, len(messages), share)]
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    answers = await asyncio.gather(*(sender.send(part, may_start=lambda: True) for part in parts))
+    with tempfile.TemporaryDirectory() as directory:
+        journal = AttemptJournal(Path(directory) / "journal")
+        answers = await asyncio.gather(*(sender.send(part, may_start=lambda: True, journal=journal) for part in parts))
+        journal.close()
     spent = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_SELF)
     await sender.close()

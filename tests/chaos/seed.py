@@ -73,7 +73,7 @@ class Seed:
         ):
             disturber = Disturber(self._stack, delay_ms=self._delay(0, 0), say=self._say)
             await disturber.begin()
-            in_doubt = await calls_in_doubt(self._stack, described)
+            in_doubt = await calls_in_doubt(self._stack, described, self._way)
             body = await campaign_body(described, workspace, native, self._way)
             made = await native.call("POST", f"/v1/projects/{workspace.project}/campaigns", body)
             campaign = last_part(made["name"])
@@ -90,7 +90,7 @@ class Seed:
             unwilling = Unwilling(insistent, project, people, way=self._way, say=self._say)
             await self._disturb(disturber, operators, unwilling)
             await _wait_until_ended(reachbell, campaign, seconds=2 * FINISHED_WITHIN)
-            in_doubt = await calls_in_doubt(self._stack, described) - in_doubt
+            in_doubt = await calls_in_doubt(self._stack, described, self._way) - in_doubt
             ended_after = time.monotonic() - max(self._last_fault, operators.last_wish)
         verdict = await judge(
             described,

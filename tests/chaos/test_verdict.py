@@ -64,6 +64,15 @@ def test_a_push_that_is_repeated_has_to_be_marked(marked: set[str], violations: 
     assert (found.doubled, found.repeats, len(found.violations)) == (0, 1, violations)
 
 
+def test_more_repeats_or_marks_than_there_were_pushes_on_the_wire_is_a_violation() -> None:
+    found = books(a_call("ann"), a_call("ann"), a_call("ben"), sent=2, repeated=1)
+
+    assert verdict(found, marked={"ann"}, in_doubt=0).violations == [
+        "1 calls were repeats, 1 are marked, and so many were in doubt: 0"
+    ]
+    assert verdict(books(a_call("ann"), a_call("ben"), sent=2, repeated=2), marked={"ann", "ben"}).violations != []
+
+
 def test_an_email_that_is_repeated_was_sent_twice() -> None:
     mails = [a_call(to, channel="email") for to in ("ann", "ann", "ben")]
 

@@ -77,8 +77,8 @@ def compare(
     in_doubt: int,
 ) -> Verdict:
     """The ledger against the books; `marked` are the push subscriptions whose message may have been repeated,
-    `left_alone` when who wants no messages was told so (UNIX seconds), and so many calls at most got no answer where
-    the provider knows no keys. Where it does, only what nobody may try again stays in doubt."""
+    `left_alone` when who wants no messages was told so (UNIX seconds), and so many emails or pushes at most got no
+    answer. Of those of other ways than email, only what nobody may try again stays in doubt."""
     keys = defaultdict[Place, set[str]](set)
     for line in books.ledger:
         keys[line["channel"], line["to"]].add(line["key"])
@@ -97,6 +97,11 @@ def compare(
         *(f"a call started {late:.2f} s after a pause was answered" for late in after_pause if late > PROMISED),
         *(f"somebody was called {late:.2f} s after being left alone" for late in after_leaving if late > PROMISED),
     ]
+    repeats = calls.total() - len(calls)
+    if max(repeats, len(marked)) > in_doubt:
+        violations.append(
+            f"{repeats} calls were repeats, {len(marked)} are marked, and so many were in doubt: {in_doubt}"
+        )
     if unknown > may_be_unknown:
         violations.append(f"{unknown} are UNKNOWN, and only so many can be: {may_be_unknown}")
     if suppressed > len(left_alone):
@@ -108,7 +113,7 @@ def compare(
         reached=len(calls),
         lost=max(messages - unknown - suppressed - len(calls), 0),
         doubled=len(doubled),
-        repeats=calls.total() - len(calls),
+        repeats=repeats,
         marked=len(marked),
         unknown=unknown,
         suppressed=suppressed,

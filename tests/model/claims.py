@@ -29,7 +29,7 @@ class Provider(enum.Enum):
 
 
 class Journal(enum.Enum):
-    """When an attempt is written down where the provider knows no keys (senders/sender.py: Journal)."""
+    """When an attempt is written down where the provider does not know keys for sure (senders/sender.py: Journal)."""
 
     BEFORE = "before the body's bytes leave"
     AFTER = "after they left"
@@ -109,6 +109,7 @@ class World(NamedTuple):
     late: int = 0  # accepted, said whoever had lost the claim
     on_the_wire: int = 0  # bytes left, ever
     arrived: int = 0
+    answered: int = 0  # to whoever called
     twice: int = 0  # messaged a second time
     broken: str = ""
 
@@ -282,6 +283,8 @@ def _start_call(world: World, index: int, process: Process, hand: Hand, rules: R
     world = world._replace(on_the_wire=world.on_the_wire | position)
     if world.wanted != ACTIVE and world.a_second_passed:
         world = world._replace(broken="a call started after a pause or a cancel was answered")
+    if world.answered & position and rules.same_machine and rules.provider is not Provider.KEYED:
+        world = world._replace(broken="what had been answered was called again")
     arrived = _arrival(world, position, rules)
     yield "a request arrives", _with(arrived, index, process._replace(hand=hand._replace(arrived=True)))
     if world.left[LOSS]:
@@ -312,7 +315,8 @@ def _answer(world: World, index: int, process: Process, hand: Hand) -> Iterator[
         return
     held = process.held and process.held._replace(answered=process.held.answered | hand.flying)
     accepted = landed._replace(accepted=hand.accepted | hand.flying)
-    yield "a call is answered", _with(world, index, process._replace(held=held, hand=accepted))
+    told = world._replace(answered=world.answered | hand.flying)
+    yield "a call is answered", _with(told, index, process._replace(held=held, hand=accepted))
     if world.left[LOSS]:
         yield "an answer is lost", _use(_with(world, index, silent), LOSS)
 
@@ -400,8 +404,8 @@ def _janitor(world: World, rules: Rules) -> Iterator[Step]:
 def _take_over(world: World, claim: Claim, rules: Rules) -> World:
     """recording.Record.take_over: by what the journal says, where there has to be one."""
     sent = unknown = 0
-    doubt = claim.positions if rules.provider in (Provider.KEYED, Provider.PUSH) else 0
-    if rules.provider in (Provider.PARK, Provider.RETRY):
+    doubt = claim.positions if rules.provider is Provider.KEYED else 0
+    if rules.provider is not Provider.KEYED:
         if rules.same_machine and rules.journal is not Journal.IGNORED:
             sent, doubt = claim.answered, claim.tried & ~claim.answered
         elif rules.journal is not Journal.IGNORED:

@@ -16,9 +16,11 @@ class Channel(enum.IntEnum):
     HTTP = 3
 
 
-# Their providers honour no idempotency key: what got no answer cannot be asked again harmlessly, so that every attempt
-# is written down before it can arrive (see journal.py).
+# Their providers honour no idempotency key: what got no answer cannot be asked again harmlessly.
 WITHOUT_KEYS = frozenset({Channel.EMAIL})
+# Every attempt is written down before it can arrive (see journal.py), so that a death leaves in doubt only what was on
+# the wire. A push service replaces what it has not delivered yet (RFC 8030 §5.4), which is not quite a key.
+JOURNALLED = WITHOUT_KEYS | {Channel.PUSH}
 
 
 class UnknownPolicy(enum.IntEnum):

@@ -82,7 +82,8 @@ class HttpEndpoint:
 
 
 class HttpBatchSender:
-    """A Sender (see sender.py) of one run; a message's payload is its recipient's JSON object, its address unused."""
+    """As a Sender (see sender.py), of one run and without a journal; a message's payload is its recipient's JSON
+    object, its address unused."""
 
     def __init__(self, endpoint: HttpEndpoint, *, head: bytes, recipients_per_call: int) -> None:
         """`head` is the body's beginning up to the list of recipients."""

@@ -47,7 +47,7 @@ class Answer:
 
 
 class Journal(Protocol):
-    """What a sender tells before a message can arrive and after it was answered, where the provider has no keys."""
+    """What a sender tells before a message can arrive and after it was answered."""
 
     def attempting(self, position: int) -> None:
         """The body is about to leave. Raises OSError where that cannot be written down: it must not leave then."""
@@ -61,26 +61,15 @@ class Journal(Protocol):
 class Sender(Protocol):
     """Sends messages of one run over one channel."""
 
-    async def send(self, messages: Sequence[Message], *, may_start: Callable[[], bool]) -> list[Answer]:
-        """Try each message once and answer exactly one Answer each, in any order.
-
-        `may_start` is asked immediately before the first byte of every call; once it says no, that message and
-        all that have not begun are NOT_STARTED. Never raises for what a provider or a network does.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Drop all connections."""
-        ...
-
-
-class JournallingSender(Protocol):
-    """A Sender whose provider honours no idempotency key (email), and that writes each attempt down."""
-
     async def send(
         self, messages: Sequence[Message], *, may_start: Callable[[], bool], journal: Journal
     ) -> list[Answer]:
-        """As Sender.send; what the journal refuses to take is not sent."""
+        """Try each message once and answer exactly one Answer each, in any order.
+
+        `may_start` is asked immediately before the first byte of every call; once it says no, that message and
+        all that have not begun are NOT_STARTED, as is what the journal refuses to take. Never raises for what a
+        provider or a network does.
+        """
         ...
 
     async def close(self) -> None:

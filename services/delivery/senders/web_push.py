@@ -21,7 +21,7 @@ from services.delivery.senders.push_request import (
     PushRequests,
     Refusal,
 )
-from services.delivery.senders.sender import Answer, AnswerKind, Message
+from services.delivery.senders.sender import Answer, AnswerKind, Journal, Message
 from services.delivery.senders.vapid import VapidSigner
 
 __all__ = ["PushAddress", "WebPushSender"]
@@ -65,8 +65,10 @@ class WebPushSender:
         self._shares_threads = threads is not None
         self._threads = threads or ThreadPoolExecutor(crypto_threads, thread_name_prefix="push-encryption")
 
-    async def send(self, messages: Sequence[Message], *, may_start: Callable[[], bool]) -> list[Answer]:
-        batch = PushBatch(len(messages), may_start, unsettled=self._unsettled)
+    async def send(
+        self, messages: Sequence[Message], *, may_start: Callable[[], bool], journal: Journal
+    ) -> list[Answer]:
+        batch = PushBatch(len(messages), may_start, journal, unsettled=self._unsettled)
         slices = _slices(messages)
         try:
             # As many feeders as threads: each encrypts its next slice while the last one is being sent.

@@ -15,6 +15,7 @@ from sandbox.settings import Settings
 from services.delivery.senders.sender import Answer, Message
 from services.delivery.senders.vapid import VapidSigner
 from services.delivery.senders.web_push import PushAddress, WebPushSender
+from tests.unit.services.delivery.senders.notes import Notes
 
 
 class Outside:
@@ -56,7 +57,7 @@ class Outside:
         return [address(each) for each in await self.lines(f"/subscriptions?count={count}", method="POST")]
 
     async def push(self, messages: list[Message]) -> list[Answer]:
-        answers = await self.sender.send(messages, may_start=lambda: True)
+        answers = await self.sender.send(messages, may_start=lambda: True, journal=Notes())
         return sorted(answers, key=lambda answer: answer.position)
 
 

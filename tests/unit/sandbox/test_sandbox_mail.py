@@ -20,7 +20,7 @@ from services.delivery.senders.sender import Answer, AnswerKind, Message
 from services.delivery.senders.smtp import EmailAddress, Security, SmtpAccount, SmtpSender
 from tests.certificates import self_signed
 from tests.unit.sandbox.outside import Outside
-from tests.unit.services.delivery.senders.mail_server import Notes
+from tests.unit.services.delivery.senders.notes import Notes
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 

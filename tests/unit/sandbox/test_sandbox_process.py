@@ -18,6 +18,7 @@ from services.delivery.senders.sender import AnswerKind
 from services.delivery.senders.vapid import VapidSigner
 from services.delivery.senders.web_push import WebPushSender
 from tests.unit.sandbox.outside import a_push, address
+from tests.unit.services.delivery.senders.notes import Notes
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
@@ -40,7 +41,7 @@ async def test_every_push_answered_before_a_kill_is_in_the_ledger_after_it(tmp_p
             VapidSigner(ec.generate_private_key(ec.SECP256R1()), "mailto:a@example.com"), allowed_private_hosts=(host,)
         )
         pushes = [a_push(address(each), number=at) for at, each in enumerate(subscriptions)]
-        sending = asyncio.create_task(sender.send(pushes, may_start=lambda: True))
+        sending = asyncio.create_task(sender.send(pushes, may_start=lambda: True, journal=Notes()))
         while await _total(client, host) < 100:
             await asyncio.sleep(0.01)
         process.kill()

@@ -107,7 +107,19 @@ def test_of_the_dead_each_channel_is_taken_over_by_its_own_rule() -> None:
     (parked,) = record.rows()
     assert (parked.position, parked.state, parked.reason, parked.attempts) == (1, MessageState.UNKNOWN, "NO_ANSWER", 1)
     backs = {back.positions: (back.due_at, back.attempt, back.doubtful) for back in record.give_back(NOW)}
-    assert backs == {"{[0,1),[2,4),[5,6)}": (NOW, 1, True), "{[4,5)}": (NOW, 0, False)}
+    untouched, in_doubt = "{[0,1),[3,5)}", "{[2,3),[5,6)}"
+    assert backs == {untouched: (NOW, 0, False), in_doubt: (NOW, 1, True)}, "of the pushes none had begun"
+
+
+def test_of_the_dead_only_the_pushes_that_were_on_the_wire_are_in_doubt() -> None:
+    record = a_record(size=6)
+
+    record.take_over(MIXED, trail(_0=AnswerKind.ACCEPTED, _3=AnswerKind.UNANSWERED), now=NOW.timestamp())
+
+    (sent,) = record.rows()
+    assert (sent.position, sent.state, sent.repeated) == (0, MessageState.SENT, False)
+    backs = {back.positions: (back.attempt, back.doubtful) for back in record.give_back(NOW)}
+    assert backs == {"{[2,4),[5,6)}": (1, True), "{[1,2),[4,5)}": (0, False)}
 
 
 def test_of_the_dead_a_run_may_want_even_emails_tried_again() -> None:

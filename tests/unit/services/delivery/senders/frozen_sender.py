@@ -11,11 +11,12 @@ import sys
 import uvloop
 
 from tests.unit.services.delivery.senders.loopback import a_message, a_sender, always
+from tests.unit.services.delivery.senders.notes import Notes
 
 
 async def _send(host: str) -> None:
     sender = a_sender(host, response_timeout=0.2)
-    (answer,) = await sender.send([a_message(f"http://{host}/push/x")], may_start=always)
+    (answer,) = await sender.send([a_message(f"http://{host}/push/x")], may_start=always, journal=Notes())
     print(answer.kind.name, answer.reason)
     await sender.close()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.delivery.senders.sender import AnswerKind, Message
+from services.delivery.senders.sender import Message
 from services.delivery.senders.smtp import EmailAddress, Security, SmtpAccount, SmtpSender
 
 DROP = "DROP"  # the connection is cut instead of a reply
@@ -231,27 +231,6 @@ class _Visit:
                 raise _Cut
             self._writer.write(part)
             await asyncio.sleep(0)
-
-
-@dataclass
-class Notes:
-    """A journal that remembers; `broken` makes it fail as a full disk does."""
-
-    entries: list[tuple[str, int]] = field(default_factory=list)
-    kinds: dict[int, AnswerKind] = field(default_factory=dict)
-    broken: bool = False
-    broken_answers: bool = False
-
-    def attempting(self, position: int) -> None:
-        if self.broken:
-            raise OSError(28, "No space left on device")
-        self.entries.append(("attempting", position))
-
-    def answered(self, position: int, kind: AnswerKind, code: int) -> None:
-        if self.broken_answers:
-            raise OSError(28, "No space left on device")
-        self.entries.append(("answered", position))
-        self.kinds[position] = kind
 
 
 def always() -> bool:

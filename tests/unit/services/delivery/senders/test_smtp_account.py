@@ -19,13 +19,13 @@ from tests.unit.services.delivery.senders.mail_server import (
     DROP,
     SILENCE,
     MailServer,
-    Notes,
     a_sender,
     always,
     an_account,
     an_email,
     emails,
 )
+from tests.unit.services.delivery.senders.notes import Notes
 
 pytestmark = pytest.mark.timeout(30)
 

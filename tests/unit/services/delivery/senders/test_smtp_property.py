@@ -17,11 +17,11 @@ from tests.unit.services.delivery.senders.mail_server import (
     DROP,
     KEEP_AND_DROP,
     MailServer,
-    Notes,
     a_sender,
     an_account,
     emails,
 )
+from tests.unit.services.delivery.senders.notes import Notes
 
 MESSAGES = 12
 COMMON = ["250 ok", "250-ok\r\n250 ok", "451 4.3.0 later", "550 5.1.1 no", "554 no", "421 bye", DROP, "nonsense"]

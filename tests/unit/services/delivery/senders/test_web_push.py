@@ -36,6 +36,7 @@ from tests.unit.services.delivery.senders.loopback import (
     messages,
     silent,
 )
+from tests.unit.services.delivery.senders.notes import Notes
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(30)]
 
@@ -43,7 +44,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(30)]
 async def _one_answer(behave: Behaviour, **settings: float) -> Answer:
     async with Loopback(behave) as service:
         sender = a_sender(service.host, **settings)
-        (answer,) = await sender.send([a_message(service.url)], may_start=always)
+        (answer,) = await sender.send([a_message(service.url)], may_start=always, journal=Notes())
         await sender.close()
         return answer
 
@@ -59,7 +60,9 @@ async def test_the_browser_reads_what_was_sent() -> None:
     async with Loopback() as service:
         sender = a_sender(service.host)
 
-        (answer,) = await sender.send([a_message(service.url, payload=b'{"title":"Hi"}')], may_start=always)
+        (answer,) = await sender.send(
+            [a_message(service.url, payload=b'{"title":"Hi"}')], may_start=always, journal=Notes()
+        )
 
         assert (answer.kind, answer.code, answer.reason) == (AnswerKind.ACCEPTED, 201, "")
         assert answer.at == pytest.approx(time.time(), abs=5)
@@ -72,7 +75,7 @@ async def test_a_request_carries_what_rfc_8030_and_rfc_8292_ask_for() -> None:
         sender = a_sender(service.host, time_to_live=3600, urgency="high")
         message = Message(7, bytes(range(16)), BROWSER.address(service.url), b"{}")
 
-        await sender.send([message], may_start=always)
+        await sender.send([message], may_start=always, journal=Notes())
 
         seen = service.requests[0]
         assert seen.target == "/push/somebody"
@@ -88,7 +91,7 @@ async def test_every_message_of_a_long_batch_is_answered_once_over_few_connectio
     async with Loopback() as service:
         sender = a_sender(service.host, connections_per_origin=8)
 
-        answers = await sender.send(messages(service.url, 500), may_start=always)
+        answers = await sender.send(messages(service.url, 500), may_start=always, journal=Notes())
 
         assert sorted(answer.position for answer in answers) == list(range(500))
         assert len({seen.headers["topic"] for seen in service.requests}) == 500
@@ -100,7 +103,7 @@ async def test_every_message_of_a_long_batch_is_answered_once_over_few_connectio
 async def test_no_messages_bring_no_answers() -> None:
     sender = a_sender()
 
-    assert await sender.send([], may_start=always) == []
+    assert await sender.send([], may_start=always, journal=Notes()) == []
     await sender.close()
 
 
@@ -149,7 +152,7 @@ async def test_a_body_is_drained_and_the_connection_used_again() -> None:
     async with Loopback(answering(chunked)) as service:
         sender = a_sender(service.host, connections_per_origin=1)
 
-        answers = await sender.send(messages(service.url, 5), may_start=always)
+        answers = await sender.send(messages(service.url, 5), may_start=always, journal=Notes())
 
         assert _kinds(answers) == [AnswerKind.ACCEPTED] * 5
         assert service.connections == 1
@@ -167,7 +170,7 @@ async def test_a_connection_that_is_to_end_is_not_used_again(answer: bytes) -> N
     async with Loopback(answering(answer)) as service:
         sender = a_sender(service.host, connections_per_origin=1)
 
-        answers = await sender.send(messages(service.url, 3), may_start=always)
+        answers = await sender.send(messages(service.url, 3), may_start=always, journal=Notes())
 
         assert _kinds(answers) == [AnswerKind.ACCEPTED] * 3
         assert service.connections == 3
@@ -220,7 +223,7 @@ async def test_a_second_answer_to_one_request_is_never_the_next_ones() -> None:
     async with Loopback(answering(CREATED + gone, CREATED)) as service:
         sender = a_sender(service.host, connections_per_origin=1)
 
-        answers = await sender.send(messages(service.url, 3), may_start=always)
+        answers = await sender.send(messages(service.url, 3), may_start=always, journal=Notes())
 
         assert _kinds(answers) == [AnswerKind.ACCEPTED] * 3
         await sender.close()
@@ -231,7 +234,7 @@ async def test_a_refused_connection_is_surely_not_sent() -> None:
         host, url = service.host, service.url
     sender = a_sender(host)
 
-    answers = await sender.send(messages(url, 400), may_start=always)
+    answers = await sender.send(messages(url, 400), may_start=always, journal=Notes())
 
     assert {(answer.kind, answer.reason) for answer in answers} == {(AnswerKind.RETRY, "CONNECTION_REFUSED")}
     assert len(answers) == 400
@@ -241,7 +244,7 @@ async def test_a_refused_connection_is_surely_not_sent() -> None:
 async def test_a_name_that_does_not_exist_is_surely_not_sent() -> None:
     sender = a_sender()
 
-    (answer,) = await sender.send([a_message("https://nowhere.invalid/push/x")], may_start=always)
+    (answer,) = await sender.send([a_message("https://nowhere.invalid/push/x")], may_start=always, journal=Notes())
 
     assert (answer.kind, answer.reason) == (AnswerKind.RETRY, "NAME_NOT_RESOLVED")
     await sender.close()
@@ -250,11 +253,11 @@ async def test_a_name_that_does_not_exist_is_surely_not_sent() -> None:
 async def test_a_connection_that_was_closed_while_idle_costs_nothing() -> None:
     async with Loopback() as service:
         sender = a_sender(service.host)
-        await sender.send(messages(service.url, 4), may_start=always)
+        await sender.send(messages(service.url, 4), may_start=always, journal=Notes())
 
         service.hang_up()
         await asyncio.sleep(0.05)
-        answers = await sender.send(messages(service.url, 4), may_start=always)
+        answers = await sender.send(messages(service.url, 4), may_start=always, journal=Notes())
 
         assert _kinds(answers) == [AnswerKind.ACCEPTED] * 4
         await sender.close()
@@ -285,7 +288,7 @@ async def test_a_payload_that_does_not_fit_is_refused_without_a_call() -> None:
     async with Loopback() as service:
         sender = a_sender(service.host)
 
-        (answer,) = await sender.send([a_message(service.url, payload=b"x" * 3_994)], may_start=always)
+        (answer,) = await sender.send([a_message(service.url, payload=b"x" * 3_994)], may_start=always, journal=Notes())
 
         assert (answer.kind, answer.reason) == (AnswerKind.REJECTED, "PUSH_PAYLOAD_TOO_LARGE")
         assert service.connections == 0
@@ -309,7 +312,9 @@ async def test_broken_subscriptions_are_refused_one_by_one_and_harm_nobody() -> 
         ]
         batch = [Message(at, at.to_bytes(16), address, b"{}") for at, address in enumerate([*broken, good])]
 
-        answers = sorted(await sender.send(batch, may_start=always), key=lambda answer: answer.position)
+        answers = sorted(
+            await sender.send(batch, may_start=always, journal=Notes()), key=lambda answer: answer.position
+        )
 
         assert {(a.kind, a.reason) for a in answers[:-1]} == {(AnswerKind.REJECTED, "PUSH_SUBSCRIPTION_INVALID")}
         assert answers[-1].kind is AnswerKind.ACCEPTED
@@ -322,11 +327,63 @@ async def test_a_private_address_is_never_connected_to(name: str) -> None:
         sender = a_sender()
         port = service.host.partition(":")[2]
 
-        (answer,) = await sender.send([a_message(f"https://{name}:{port}/push/x")], may_start=always)
+        (answer,) = await sender.send([a_message(f"https://{name}:{port}/push/x")], may_start=always, journal=Notes())
 
         assert (answer.kind, answer.reason) == (AnswerKind.REJECTED, "PUSH_ADDRESS_NOT_PUBLIC")
         assert service.connections == 0
         await sender.close()
+
+
+# What is written down.
+
+
+async def test_a_push_is_written_down_before_it_leaves_and_after_its_answer() -> None:
+    notes = Notes()
+    seen: list[list[tuple[str, int]]] = []
+
+    async def noting(request: Seen, writer: asyncio.StreamWriter) -> None:
+        seen.append(list(notes.entries))
+        writer.write(CREATED)
+
+    async with Loopback(noting) as service:
+        sender = a_sender(service.host, connections_per_origin=1)
+        await sender.send(messages(service.url, 2), may_start=always, journal=notes)
+        await sender.close()
+
+    assert seen == [[("attempting", 0)], [("attempting", 0), ("answered", 0), ("attempting", 1)]]
+    assert notes.kinds == {0: AnswerKind.ACCEPTED, 1: AnswerKind.ACCEPTED}
+
+
+async def test_of_a_push_without_an_answer_the_journal_keeps_the_doubt() -> None:
+    notes = Notes()
+    async with Loopback(silent) as service:
+        sender = a_sender(service.host, response_timeout=0.2)
+        (answer,) = await sender.send([a_message(service.url)], may_start=always, journal=notes)
+        await sender.close()
+
+    assert answer.kind is AnswerKind.UNANSWERED
+    assert notes.entries == [("attempting", answer.position)]
+
+
+async def test_a_push_that_cannot_be_written_down_does_not_leave() -> None:
+    async with Loopback() as service:
+        sender = a_sender(service.host)
+        answers = await sender.send(messages(service.url, 20), may_start=always, journal=Notes(broken=True))
+        await sender.close()
+
+        assert _kinds(answers) == [AnswerKind.NOT_STARTED] * 20
+        assert service.requests == []
+
+
+async def test_a_pushs_answer_that_cannot_be_written_down_stands_and_ends_the_sending() -> None:
+    async with Loopback() as service:
+        sender = a_sender(service.host, connections_per_origin=1)
+        answers = await sender.send(messages(service.url, 20), may_start=always, journal=Notes(broken_answers=True))
+        await sender.close()
+
+        kinds = _kinds(answers)
+        assert kinds.count(AnswerKind.ACCEPTED) == len(service.requests) == 1
+        assert kinds.count(AnswerKind.NOT_STARTED) == 19
 
 
 # Stopping, and sharing.
@@ -337,7 +394,9 @@ async def test_nothing_starts_once_the_authorisation_has_run_out() -> None:
         sender = a_sender(service.host, connections_per_origin=4)
         left = iter(range(100))
 
-        answers = await sender.send(messages(service.url, 400), may_start=lambda: next(left, None) is not None)
+        answers = await sender.send(
+            messages(service.url, 400), may_start=lambda: next(left, None) is not None, journal=Notes()
+        )
 
         accepted = _kinds(answers).count(AnswerKind.ACCEPTED)
         assert accepted == len(service.requests) < 100
@@ -350,7 +409,7 @@ async def test_a_no_is_final_even_if_the_authorisation_came_back() -> None:
         sender = a_sender(service.host, connections_per_origin=1)
         said = iter([True, True, False])
 
-        answers = await sender.send(messages(service.url, 20), may_start=lambda: next(said, True))
+        answers = await sender.send(messages(service.url, 20), may_start=lambda: next(said, True), journal=Notes())
 
         assert len(service.requests) <= 2
         assert len(answers) == 20
@@ -360,7 +419,7 @@ async def test_a_no_is_final_even_if_the_authorisation_came_back() -> None:
 async def test_a_cancelled_send_starts_nothing_more() -> None:
     async with Loopback(silent) as service:
         sender = a_sender(service.host, connections_per_origin=1)
-        sending = asyncio.create_task(sender.send(messages(service.url, 10), may_start=always))
+        sending = asyncio.create_task(sender.send(messages(service.url, 10), may_start=always, journal=Notes()))
         while not service.requests:
             await asyncio.sleep(0.01)
 
@@ -376,7 +435,7 @@ async def test_a_cancelled_send_starts_nothing_more() -> None:
 async def test_closing_leaves_calls_in_flight_unanswered_and_waiting_ones_not_started() -> None:
     async with Loopback(silent) as service:
         sender = a_sender(service.host, connections_per_origin=2)
-        sending = asyncio.create_task(sender.send(messages(service.url, 10), may_start=always))
+        sending = asyncio.create_task(sender.send(messages(service.url, 10), may_start=always, journal=Notes()))
         while len(service.requests) < 2:
             await asyncio.sleep(0.01)
 
@@ -390,10 +449,10 @@ async def test_closing_leaves_calls_in_flight_unanswered_and_waiting_ones_not_st
 async def test_a_short_batch_does_not_wait_for_a_long_one() -> None:
     async with Loopback(_slowly) as service:
         sender = a_sender(service.host, connections_per_origin=1)
-        long = asyncio.create_task(sender.send(messages(service.url, 200), may_start=always))
+        long = asyncio.create_task(sender.send(messages(service.url, 200), may_start=always, journal=Notes()))
         await asyncio.sleep(0.1)
 
-        await sender.send(messages(service.url, 5), may_start=always)
+        await sender.send(messages(service.url, 5), may_start=always, journal=Notes())
 
         assert not long.done()
         await long
@@ -405,7 +464,7 @@ async def test_one_origin_that_is_silent_does_not_hold_up_another() -> None:
         sender = a_sender(dead.host, alive.host, response_timeout=0.5)
         batch = [a_message([dead.url, alive.url][at % 2], position=at) for at in range(40)]
 
-        kinds = _kinds(await sender.send(batch, may_start=always))
+        kinds = _kinds(await sender.send(batch, may_start=always, journal=Notes()))
 
         assert kinds == [AnswerKind.UNANSWERED, AnswerKind.ACCEPTED] * 20
         await sender.close()
@@ -416,7 +475,9 @@ async def test_connections_in_all_are_bounded_and_every_origin_still_gets_its_tu
         sender = a_sender(first.host, second.host, third.host, connections=2)
         urls = [first.url, second.url, third.url]
 
-        answers = await sender.send([a_message(urls[at % 3], position=at) for at in range(30)], may_start=always)
+        answers = await sender.send(
+            [a_message(urls[at % 3], position=at) for at in range(30)], may_start=always, journal=Notes()
+        )
 
         assert _kinds(answers) == [AnswerKind.ACCEPTED] * 30
         await sender.close()
@@ -436,9 +497,9 @@ async def test_tls_is_verified_by_name_and_trust(tmp_path: Path) -> None:
     server_side.load_cert_chain(certificate)
     async with Loopback(tls=server_side) as service:
         trusting = a_sender(service.host, tls=ssl.create_default_context(cafile=str(certificate)))
-        (accepted,) = await trusting.send([a_message(service.url)], may_start=always)
+        (accepted,) = await trusting.send([a_message(service.url)], may_start=always, journal=Notes())
         stranger = a_sender(service.host)
-        (refused,) = await stranger.send([a_message(service.url)], may_start=always)
+        (refused,) = await stranger.send([a_message(service.url)], may_start=always, journal=Notes())
 
         assert accepted.kind is AnswerKind.ACCEPTED
         assert (refused.kind, refused.reason) == (AnswerKind.RETRY, "TLS_CERTIFICATE_UNTRUSTED")
