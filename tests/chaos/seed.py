@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -22,7 +22,7 @@ from tests.chaos.verdict import Verdict, judge
 from tests.chaos.ways import Way, campaign_body
 from tests.e2e.books import ENDED
 from tests.stacks import Running, running
-from tools.client import CallFailed, Client
+from tools.client import CallFailed, Client, Json
 from tools.stack.stack import Stack
 from tools.workspace import add_people, last_part, make_workspace
 
@@ -89,7 +89,13 @@ class Seed:
             operators = Operators(insistent, f"{project}/campaigns/{campaign}", seed=self._seed, say=self._say)
             unwilling = Unwilling(insistent, project, people, way=self._way, say=self._say)
             await self._disturb(disturber, operators, unwilling)
-            await _wait_until_ended(reachbell, campaign, seconds=2 * FINISHED_WITHIN)
+            await _wait_until_at_rest(
+                [
+                    (reachbell, f"/campaigns/{campaign}", lambda shown: shown["status"] in ENDED),
+                    (native, f"{project}/campaigns/{campaign}/stats", lambda stats: stats["final"]),
+                ],
+                seconds=2 * FINISHED_WITHIN,
+            )
             in_doubt = await calls_in_doubt(self._stack, described, self._way) - in_doubt
             ended_after = time.monotonic() - max(self._last_fault, operators.last_wish)
         verdict = await judge(
@@ -143,17 +149,16 @@ async def _wait_for_more(sandbox: Client, accepted: int) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _wait_until_ended(reachbell: Client, campaign: str, *, seconds: float) -> None:
-    """Return when its status is final. Parts are still starting: what fails is asked again."""
+async def _wait_until_at_rest(views: Sequence[tuple[Client, str, Callable[[Json], bool]]], *, seconds: float) -> None:
+    """Return when every one of these shows an end. Parts are still starting: what fails is asked again."""
     began = time.monotonic()
-    while True:
+    for client, path, is_end in views:
         shown = None
-        try:
-            shown = await reachbell.call("GET", f"/campaigns/{campaign}")
-        except (CallFailed, aiohttp.ClientError, TimeoutError):
-            pass
-        if shown and shown["status"] in ENDED:
-            return
-        if time.monotonic() - began > seconds:
-            raise AssertionError(f"stuck: not ended {seconds:.0f} s after the last fault: {shown}")
-        await asyncio.sleep(0.3)
+        while shown is None or not is_end(shown):
+            if time.monotonic() - began > seconds:
+                raise AssertionError(f"stuck: not ended {seconds:.0f} s after the last fault: {shown}")
+            try:
+                shown = await client.call("GET", path)
+            except (CallFailed, aiohttp.ClientError, TimeoutError):
+                pass
+            await asyncio.sleep(0.3)
