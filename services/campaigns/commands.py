@@ -133,13 +133,15 @@ class Commands:
         """Make it true, unless the end of the run was quicker.
 
         Where a later command was quicker, delivery has stored both in their order, and this one is answered as it was.
+        Later than a cancel only another cancel can be, and an answered one is true at once: the run's end must not come
+        between the two.
         """
 
         async def work(tx: Transaction) -> Campaign:
             found = await repository.find(tx, tenant=None, campaign=campaign, lock=True)
             if found is None:
                 raise not_found()
-            if found.epoch == epoch and found.wanted is wanted:
+            if found.wanted is wanted and (found.epoch == epoch or wanted is State.CANCELLED):
                 found.wanted = None
                 if found.state in SENDING:
                     found.apply(STEPS[wanted], now=self._clock.now())

@@ -330,6 +330,33 @@ async def test_operators_at_once_end_in_one_order(operators: Operators, delivery
     assert (await operators.last_told(campaign))[0] is row.state
 
 
+async def test_two_cancels_at_once_are_answered_alike_though_the_run_ends_meanwhile(
+    operators: Operators, delivery: DeliveryServer
+) -> None:
+    campaign = await operators.launch()
+    both_intend, first_is_answered = asyncio.Event(), asyncio.Event()
+
+    async def overlap(request: SetControlRequest) -> None:
+        if request.epoch == 1:
+            await both_intend.wait()
+            return
+        both_intend.set()
+        await first_is_answered.wait()
+        await operators.freeze_run(campaign)
+        await operators.end_run(campaign)
+
+    delivery.on_receipt = overlap
+    first = asyncio.create_task(operators.order(campaign, State.CANCELLED))
+    await asyncio.sleep(0.1)
+    second = asyncio.create_task(operators.order(campaign, State.CANCELLED))
+    answers = [(await first).state]
+    first_is_answered.set()
+    answers.append((await second).state)
+
+    assert answers == [State.CANCELLED, State.CANCELLED]
+    assert (await operators.row(campaign)).state is State.CANCELLED
+
+
 async def test_said_twice_is_told_once(operators: Operators, delivery: DeliveryServer) -> None:
     campaign = await operators.launch()
 
