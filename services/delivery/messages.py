@@ -149,7 +149,8 @@ def _positions(rows: Sequence[OutcomeRow], blocks: Sequence[OutcomeBlock]) -> li
     if len(blocks) == 1 and not rows:
         return [blocks[0].first]
     positions = [*(row.position for row in rows), *(position for block in blocks for position in block.positions)]
-    return positions[:1] if positions == [*range(positions[0], positions[0] + len(positions))] else positions
+    are_neighbours = bool(positions) and positions == [*range(positions[0], positions[0] + len(positions))]
+    return positions[:1] if are_neighbours else positions
 
 
 def _column(parts: Sequence[tuple[int, int]]) -> list[int]:

@@ -4,38 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from tests.e2e.books import check_equal, push, read_books, wait_until_ended
 from tests.stacks import Running
-from tools.client import CallFailed, Client
+from tools.client import CallFailed, Client, Json
 from tools.workspace import Workspace, add_people
 
 PEOPLE = 4_000
+SLOWLY = {"requests_per_second": 400}  # so that nobody's campaign has ended before it is stopped
 
 
 def _instant(text: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(text)
 
 
+@asynccontextmanager
+async def _being_sent(sandbox: Client, reachbell: Client, body: Json) -> AsyncIterator[str]:
+    """The id of a campaign some of whose messages were sent; slowly, until what is done here is done."""
+    await sandbox.call("PUT", "/faults", SLOWLY)
+    try:
+        campaign = str((await reachbell.call("POST", "/campaigns", body))["id"])
+        async with asyncio.timeout(60):
+            while not (await reachbell.call("GET", f"/campaigns/{campaign}"))["stats"]["sent"]:
+                await asyncio.sleep(0.1)
+        yield campaign
+    finally:
+        await sandbox.call("DELETE", "/faults")
+
+
 async def test_after_a_pause_is_answered_no_call_starts_later_than_a_second(
-    stack: Running, workspace: Workspace, reachbell: Client, native: Client
+    stack: Running, workspace: Workspace, reachbell: Client, native: Client, sandbox: Client
 ) -> None:
     await add_people(stack.described, workspace, PEOPLE)
-    created = await reachbell.call("POST", "/campaigns", push(workspace))
-    name = f"/v1/projects/{workspace.project}/campaigns/{created['id']}"
-    await asyncio.sleep(0.4)
-
-    paused = await native.call("POST", f"{name}:pause", {})
-    answered = datetime.datetime.now(datetime.UTC)
+    async with _being_sent(sandbox, reachbell, push(workspace)) as campaign:
+        name = f"/v1/projects/{workspace.project}/campaigns/{campaign}"
+        paused = await native.call("POST", f"{name}:pause", {})
+        answered = datetime.datetime.now(datetime.UTC)
     await asyncio.sleep(2.5)
-    while_paused = await read_books(stack.described, workspace, created["id"])
+    while_paused = await read_books(stack.described, workspace, campaign)
     await asyncio.sleep(1.0)
-    still_paused = await read_books(stack.described, workspace, created["id"])
+    still_paused = await read_books(stack.described, workspace, campaign)
     resumed = await native.call("POST", f"{name}:resume", {})
-    await wait_until_ended(reachbell, created["id"], seconds=60)
-    at_rest = await read_books(stack.described, workspace, created["id"])
+    await wait_until_ended(reachbell, campaign, seconds=60)
+    at_rest = await read_books(stack.described, workspace, campaign)
 
     assert paused["state"] == "STATE_PAUSED"
     assert while_paused.reachbell["status"] == "paused"
@@ -48,16 +63,14 @@ async def test_after_a_pause_is_answered_no_call_starts_later_than_a_second(
 
 
 async def test_a_cancelled_campaign_sends_no_more_and_says_who_was_not_reached(
-    stack: Running, workspace: Workspace, reachbell: Client, native: Client
+    stack: Running, workspace: Workspace, reachbell: Client, native: Client, sandbox: Client
 ) -> None:
     await add_people(stack.described, workspace, PEOPLE)
-    created = await reachbell.call("POST", "/campaigns", push(workspace))
-    name = f"/v1/projects/{workspace.project}/campaigns/{created['id']}"
-    await asyncio.sleep(0.4)
-
-    cancelled = await native.call("POST", f"{name}:cancel", {})
+    async with _being_sent(sandbox, reachbell, push(workspace)) as campaign:
+        name = f"/v1/projects/{workspace.project}/campaigns/{campaign}"
+        cancelled = await native.call("POST", f"{name}:cancel", {})
     await _wait_until_balanced(native, name)
-    books = await read_books(stack.described, workspace, created["id"])
+    books = await read_books(stack.described, workspace, campaign)
 
     assert cancelled["state"] == "STATE_CANCELLED"
     sent = len(books.ledger)

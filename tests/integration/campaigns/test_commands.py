@@ -217,7 +217,9 @@ async def test_no_epoch_is_ever_used_twice_for_different_orders(
 
     orders = dict(delivery.told)
     assert len(orders) == len(set(delivery.told))
+    # 7 where the first one's answer may have been lost: what is in doubt is wanted again, under epochs of its own.
     assert delivery.told[-1] == (max(orders), CANCELLED)
+    assert max(orders) in (5, 7)
 
 
 async def test_an_unanswered_pause_is_not_forgotten_when_a_later_order_is_withdrawn(

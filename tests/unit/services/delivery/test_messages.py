@@ -76,6 +76,12 @@ def test_an_outcome_batch_has_an_entry_for_each_row_or_one_for_all() -> None:
     assert list(event.channels) == [PUSH]
 
 
+def test_a_batch_without_outcomes_is_empty() -> None:
+    event = messages.outcome_batch(tenant=RUN.tenant, campaign=RUN.campaign, run=RUN.id, batch=3, rows=[])
+
+    assert (list(event.positions), event.contacts) == ([], b"")
+
+
 def a_record_of_a_call(*, size: int, refused: int) -> Record:
     """What one HTTP call to so many brought: all accepted but one."""
     by_http = recipients(size, channels=[Channel.HTTP], endpoints=b"")
