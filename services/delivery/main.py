@@ -15,6 +15,7 @@ from carillon.delivery.v1.provider_accounts_service_pb2_grpc import add_Provider
 from carillon.delivery.v1.public_service_pb2_grpc import add_PublicServiceServicer_to_server
 from carillon.delivery.v1.suppressions_service_pb2_grpc import add_SuppressionsServiceServicer_to_server
 from carillon.feeds.v1.audience_feed_service_pb2_grpc import AudienceFeedServiceStub
+from carillon.feeds.v1.backlog_feed_service_pb2_grpc import add_BacklogFeedServiceServicer_to_server
 from carillon.feeds.v1.ledger_feed_service_pb2_grpc import LedgerFeedServiceStub
 from carillon.feeds.v1.membership_feed_service_pb2_grpc import MembershipFeedServiceStub
 from carillon.feeds.v1.outcome_feed_service_pb2_grpc import add_OutcomeFeedServiceServicer_to_server
@@ -25,6 +26,7 @@ from carillon.segments.v1.segments_service_pb2_grpc import SegmentsServiceStub
 
 from services.delivery.account_probe import AccountProbe
 from services.delivery.authorisation import Authorisations
+from services.delivery.backlog_api import BacklogFeed
 from services.delivery.completion import Completion
 from services.delivery.contacts import Contacts
 from services.delivery.dispatches import Dispatches
@@ -74,6 +76,7 @@ GRPC_SERVICES = (
     "carillon.delivery.v1.ControlService",
     "carillon.delivery.v1.PublicService",
     "carillon.feeds.v1.OutcomeFeedService",
+    "carillon.feeds.v1.BacklogFeedService",
     "carillon.feeds.v1.RetryFeedService",
 )
 
@@ -170,6 +173,7 @@ def build(settings: DeliverySettings) -> Sequence[Part]:
         add_ProviderAccountsServiceServicer_to_server(accounts_api, server)
         add_PublicServiceServicer_to_server(public, server)
         add_OutcomeFeedServiceServicer_to_server(OutcomeFeed(database), server)
+        add_BacklogFeedServiceServicer_to_server(BacklogFeed(database), server)
         add_RetryFeedServiceServicer_to_server(RetryFeed(Retries(database)), server)
 
     return chassis.parts(

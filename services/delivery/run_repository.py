@@ -187,6 +187,16 @@ async def runs_at_rest(tx: Transaction) -> list[bytes]:
     return [row["id"] for row in rows]
 
 
+async def begun_batches(tx: Transaction, run: bytes) -> int:
+    """How many of the run's batches have nothing due."""
+    count = await tx.raw.fetchval(
+        """SELECT (SELECT count(*) FROM chunk WHERE run = $1)
+                  - (SELECT count(DISTINCT batch) FROM due WHERE run = $1)""",
+        run,
+    )
+    return int(count)
+
+
 async def complete(tx: Transaction, run: bytes) -> Any:
     """End the run if nothing is due, nothing is claimed and the chunks add up to the total; its row then, else None."""
     return await tx.raw.fetchrow(

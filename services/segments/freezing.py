@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from carillon.events.v1.audience_batches_pb2 import Recipients
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RunStarted
 from carillon.segments.v1.filter_pb2 import Filter as FilterMessage
-from carillon.segments.v1.segments_pb2 import CHANNEL_EMAIL, CHANNEL_HTTP, CHANNEL_PUSH
+from carillon.segments.v1.segments_pb2 import CHANNEL_HTTP
 
 from services.runtime import ids
 from services.runtime.background import run_in_background
@@ -29,6 +29,7 @@ from services.segments.domain.audience import Audience, AudienceState, Batch
 from services.segments.filter_messages import read_filter
 from services.segments.messages import digest, publish_batch, publish_totals
 from services.segments.non_openers import NonOpeners
+from services.segments.pacing import Backlog, Pace
 from services.segments.recipients import Row, most_bytes, position_bytes, write_recipients
 from services.segments.retrying import AudienceForgotten, Retries
 from services.segments.walk_sql import NO_ENDPOINT
@@ -38,9 +39,6 @@ log = structlog.get_logger()
 WALKS_AT_ONCE = 3  # each takes two connections
 SAFETY_SECONDS = 2.0  # how often to look without having been woken: another process may have died in a walk
 PAGE = 16
-# Positions a second that a walk freezes at most: as many as one run's sending keeps up with, since the rest of the
-# machine belongs to the sending and to whoever waits for an answer. Channels that are not here take what can be had.
-PACES: Mapping[int, int] = {CHANNEL_PUSH: 10_000, CHANNEL_EMAIL: 40_000, CHANNEL_HTTP: 64_000}
 
 
 def build_batch(rows: Sequence[Row], *, number: int, before: bytes) -> Batch:
@@ -66,17 +64,14 @@ def size_of_batch(rows: Sequence[Row]) -> int:
     return batching.cut([position_bytes(row) for row in rows])
 
 
-def seconds_of(positions: int, channels: Sequence[int]) -> float:
-    """Seconds that so many positions of a run that goes by these channels take at least: the quickest one's pace."""
-    paces = [PACES.get(channel, 0) for channel in channels]
-    return positions / max(paces) if all(paces) else 0.0
-
-
 class Freezer:
     """Walks whatever is RESOLVING, woken by a notification and at start."""
 
-    def __init__(self, *, database: Database, wake: asyncio.Event, non_openers: NonOpeners, retries: Retries) -> None:
+    def __init__(
+        self, *, database: Database, wake: asyncio.Event, non_openers: NonOpeners, retries: Retries, backlog: Backlog
+    ) -> None:
         self._database = database
+        self._backlog = backlog
         self._retries = retries
         self._non_openers = non_openers
         self._wake = wake
@@ -149,6 +144,7 @@ class Freezer:
         # A browser that moved to a later contact while nobody walked must not be taken twice.
         taken = frozenset() if is_retry else await _taken(tx, audience)
         source = self._retries.positions(tx, audience, run) if is_retry else await self._open_walk(tx, audience, run)
+        pace = Pace(self._backlog, run=audience.run, channels=run.channels)
         number, before, ended = audience.batch_count, audience.last_contact, False
         rows: list[Row] = []
         while not self._stopping:
@@ -169,7 +165,7 @@ class Freezer:
             if not await self._append(audience, batch):
                 return
             number, before, rows = number + 1, batch.last[0], rows[count:]
-            await asyncio.sleep(max(0.0, began + seconds_of(count, run.channels) - time.monotonic()))
+            await pace.keep(began=began, positions=count, batches=number)
 
     async def _open_walk(self, tx: Transaction, audience: Audience, run: RunStarted) -> Any:
         tree = read_filter(FilterMessage.FromString(audience.filter), "filter")

