@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -129,6 +131,25 @@ async def refusal(call: Awaitable[object]) -> tuple[grpc.StatusCode, str, str]:
     return refused.value.code(), info.reason, refused.value.details() or ""
 
 
+@asynccontextmanager
+async def _slow_to_greet(address: str, *, seconds: float, at: str = "127.0.0.1:0") -> AsyncIterator[str]:
+    """A way to the address whose other end says its first word so late, as a process does that gets no processor."""
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while part := await reader.read(65536):
+            writer.write(part)
+        writer.close()
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        there_reader, there_writer = await asyncio.open_connection(*address.split(":"))
+        await asyncio.gather(copy(reader, there_writer), copy(there_reader, writer), return_exceptions=True)
+
+    host, port = at.split(":")
+    async with await asyncio.start_server(carry, host, int(port)) as server:
+        yield f"{host}:{server.sockets[0].getsockname()[1]}"
+
+
 async def test_who_brings_no_identity_is_refused(stranger: grpc.aio.Channel, service: Service) -> None:
     code, reason, _ = await refusal(DeliveryServiceStub(stranger).GetVapidKey(GetVapidKeyRequest()))
 
@@ -231,6 +252,38 @@ async def test_a_peer_that_is_down_is_unavailable_and_what_a_peer_refuses_is_pas
 
     assert down[:2] == (grpc.StatusCode.UNAVAILABLE, "PEER_UNAVAILABLE")
     assert refused == (grpc.StatusCode.ABORTED, "CAMPAIGN_CHANGED", "The campaign has changed since.")
+
+
+async def test_a_peer_that_is_slow_to_take_a_connection_is_waited_for(address: str) -> None:
+    async with _slow_to_greet(address, seconds=0.6) as slow:
+        channel = open_channel(slow, tokens=TOKENS, service="campaigns")
+        answer = await ControlServiceStub(channel).SetControl(SetControlRequest(epoch=3))
+        await channel.close()
+
+    assert answer.epoch == 3
+
+
+async def test_a_peer_that_comes_back_is_found_soon(address: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{probe.getsockname()[1]}"
+    channel = open_channel(place, tokens=TOKENS, service="campaigns")
+    control = ControlServiceStub(channel)
+    for _ in range(5):  # the more often in vain, the later is the next attempt
+        code, _, _ = await refusal(control.SetControl(SetControlRequest()))
+        assert code is grpc.StatusCode.UNAVAILABLE
+        await asyncio.sleep(0.3)
+
+    async with _slow_to_greet(address, seconds=0.0, at=place), asyncio.timeout(10):
+        while True:
+            try:
+                answer = await control.SetControl(SetControlRequest(epoch=3))
+                break
+            except grpc.aio.AioRpcError:
+                await asyncio.sleep(0.1)
+    await channel.close()
+
+    assert answer.epoch == 3
 
 
 async def test_a_call_without_a_deadline_gets_one_and_carries_its_requests_id(
