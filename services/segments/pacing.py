@@ -11,9 +11,12 @@ import time
 from collections.abc import Mapping, Sequence
 
 import grpc
+import structlog
 from carillon.feeds.v1.backlog_feed_service_pb2 import CountBegunBatchesRequest
 from carillon.feeds.v1.backlog_feed_service_pb2_grpc import BacklogFeedServiceStub
 from carillon.segments.v1.segments_pb2 import CHANNEL_EMAIL, CHANNEL_HTTP, CHANNEL_PUSH
+
+log = structlog.get_logger()
 
 # Positions a second at most: about what one run's sending keeps up with. Channels that are not here take what can be
 # had.
@@ -39,7 +42,8 @@ class Backlog:
         """How many of the run's batches wait for nothing; None where delivery does not say."""
         try:
             return int((await self._feed.CountBegunBatches(CountBegunBatchesRequest(run=run))).count)
-        except grpc.aio.AioRpcError:
+        except grpc.aio.AioRpcError as error:
+            log.warning("a walk does not know how far the sending is", run=run.hex(), code=error.code().name)
             return None
 
 

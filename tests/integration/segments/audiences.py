@@ -63,6 +63,7 @@ class Segments:
     campaign: bytes = field(default_factory=ids.new_id)
     retryable: list[tuple[bytes, int, list[int]]] = field(default_factory=list)  # what delivery names: run, batch, …
     trouble: Exception | None = None
+    asked: list[bytes] = field(default_factory=list)  # the runs that delivery was asked about, how far it is
 
     async def add(self, *people: Contact) -> list[bytes]:
         """Store people; their ids."""
@@ -72,7 +73,7 @@ class Segments:
         """Somebody who walks when told to."""
         nobody = NonOpeners(SimpleNamespace())  # type: ignore[arg-type]
         retries = Retries(SimpleNamespace(StreamRetryable=self._retryable))  # type: ignore[arg-type]
-        backlog = Backlog(SimpleNamespace(CountBegunBatches=_all_begun))  # type: ignore[arg-type]
+        backlog = Backlog(SimpleNamespace(CountBegunBatches=self._all_begun))  # type: ignore[arg-type]
         return kind(database=self.database, wake=asyncio.Event(), non_openers=nobody, retries=retries, backlog=backlog)
 
     async def _retryable(self, request: StreamRetryableRequest, **_: object) -> AsyncIterator[StreamRetryableResponse]:
@@ -81,6 +82,11 @@ class Segments:
             raise self.trouble
         for run, batch, positions in self.retryable:
             yield StreamRetryableResponse(run=run, batch=batch, positions=positions)
+
+    async def _all_begun(self, request: CountBegunBatchesRequest) -> CountBegunBatchesResponse:
+        """What delivery says where nothing waits."""
+        self.asked.append(request.run)
+        return CountBegunBatchesResponse(count=1_000_000)
 
     async def start(
         self, channels: Sequence[int] = (CHANNEL_PUSH,), *, fields: Sequence[str] = (), tree: Filter | None = None
@@ -131,11 +137,6 @@ class Segments:
     async def audience(self, run: bytes) -> Any:
         """What is known of the run."""
         return await self.database.transaction(lambda tx: audiences.find(tx, run))
-
-
-async def _all_begun(_: CountBegunBatchesRequest) -> CountBegunBatchesResponse:
-    """What delivery says where nothing waits."""
-    return CountBegunBatchesResponse(count=1_000_000)
 
 
 def positions_of(batch: Recipients) -> Iterator[Position]:
